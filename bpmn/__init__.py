@@ -1,0 +1,1 @@
+"""Procedures, forms, profiles and code lists: data, read with importlib.resources."""

@@ -1,0 +1,1 @@
+"""What people and the clock may do: commands and queries, one noun per module."""

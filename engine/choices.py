@@ -1,0 +1,93 @@
+"""Choices: the lists of a form that depend on the case or on who fills it, made only when a form asks for them."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from engine import clock, organisations
+from engine.codes import Code
+from engine.forms import Form
+from models import Appointment, Organisation, OrganisationKind, Person, Role
+
+if TYPE_CHECKING:
+    from engine.actor import Actor
+    from sqlalchemy.orm import Session
+
+HOSPITALS = (OrganisationKind.HOSPITAL, OrganisationKind.MCH_INSTITUTION)
+INSTITUTIONS = (*HOSPITALS, OrganisationKind.TOWNSHIP_HEALTH_CENTRE, OrganisationKind.VILLAGE_CLINIC, OrganisationKind.HEALTH_ADMINISTRATION,
+                OrganisationKind.OTHER)
+COMMITTEE = (Role.COMMITTEE_CHAIR, Role.COMMITTEE_DEPUTY, Role.COMMITTEE_MEMBER, Role.UPPER_REVIEWER)
+OWNERS = (Role.RECTIFICATION_OWNER, Role.UNIT_HEAD, Role.OBSTETRIC_SAFETY_OFFICE, Role.FACILITY_REPORTER, Role.TOWNSHIP_REPORTER)
+
+
+def of_form(session: Session, form: Form, home: Organisation, extra: Mapping[str, Callable[[], list[Code]]] | None = None) -> dict[str, list[Code]]:
+    """Return the lists that a form asks for.
+
+    Args:
+        home: The MCH institution in charge: people and institutions are those of its area, and of the area above it
+            where that is named.
+        extra: More lists by their key, made on demand.
+    """
+    area = area_of(home)
+    wide = area.rstrip("/").rsplit("/", 1)[0] + "/" if area.count("/") > 2 else area
+    makers: dict[str, Callable[[], list[Code]]] = {
+        "organisations.hospitals": lambda: units(organisations.of_kind(session, HOSPITALS, under=wide)),
+        "organisations.townships": lambda: units(organisations.of_kind(session, (OrganisationKind.TOWNSHIP_HEALTH_CENTRE,), under=wide)),
+        "organisations.all": lambda: units(organisations.of_kind(session, INSTITUTIONS, under=wide)),
+        "people.committee": lambda: with_roles(session, COMMITTEE, wide, home.id),
+        "people.investigators": lambda: with_roles(session, (Role.INVESTIGATOR, Role.QC_OFFICER), area),
+        "people.receivers": lambda: with_roles(session, (Role.QC_OFFICER,), area),
+        "people.owners": lambda: with_roles(session, OWNERS, wide),
+        "people.unit": lambda: with_roles(session, tuple(Role), area),
+        **(extra or {}),
+    }
+    wanted = {entry.values_key for entry in _every(form.fields) if entry.values_key}
+    return {key: makers[key]() for key in wanted if key in makers}
+
+
+def _every(fields: Iterable[Any]) -> Iterable[Any]:
+    for entry in fields:
+        yield entry
+        yield from _every(entry.fields)
+
+
+def area_of(organisation: Organisation) -> str:
+    """Return the path of the area in which an institution lies."""
+    return organisation.path if organisation.kind is OrganisationKind.AREA else organisation.path.rstrip("/").rsplit("/", 1)[0] + "/"
+
+
+def units(found: Iterable[Organisation]) -> list[Code]:
+    """Return organisations as values of a list."""
+    return [Code(str(organisation.id), organisation.name, organisation.name_en or organisation.name) for organisation in found]
+
+
+def with_roles(session: Session, roles: Iterable[Role], under: str, organisation_id: UUID | None = None) -> list[Code]:
+    """Return the people who hold one of the roles under a path; those of one organisation first."""
+    today = clock.today()
+    rows = session.execute(
+        sa.select(Person.id, Person.name, Person.discipline, Organisation.name, Organisation.id)
+        .join(Appointment, Appointment.person_id == Person.id)
+        .join(Organisation, Organisation.id == Appointment.organisation_id)
+        .where(
+            Appointment.role.in_(tuple(roles)), Person.is_active, Appointment.from_on <= today,
+            sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= today),
+            Organisation.path.startswith(under, autoescape=True),
+        )
+        .order_by(Organisation.path, Person.name)
+    ).all()
+    found: dict[UUID, Code] = {}
+    for person_id, name, discipline, unit, _unit_id in sorted(rows, key=lambda row: row[4] != organisation_id):
+        found.setdefault(person_id, Code(str(person_id), f"{name} · {unit}", f"{name} · {unit}", {"discipline": discipline, "name": name}))
+    return list(found.values())
+
+
+def person(actor: Actor, home: Organisation) -> dict[str, Any]:
+    """Return what a form may know of the person who fills it."""
+    return {
+        "id": str(actor.person_id), "name": actor.name, "organisation": str(home.id), "organisation_name": home.name,
+        "is_hospital": home.kind in HOSPITALS, "is_mch": home.kind is OrganisationKind.MCH_INSTITUTION,
+        "roles": sorted(role.value for role in actor.roles), "title": actor.title, "discipline": actor.discipline,
+    }

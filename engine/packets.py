@@ -1,0 +1,578 @@
+"""Packets: the redacted copy that reviewers read: made from the records by identity class, checked, released, withdrawn."""
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from engine import clock, codes, feel, forms, journal, numbers, permissions, records, subjects
+from engine.codes import Code
+from engine.errors import N_, NotFound, StepFailed
+from engine.forms import Field, Finding, Form
+from engine.permissions import Permission
+from engine.services import service
+from models import (
+    Appointment,
+    Audience,
+    Case,
+    CaseParty,
+    Organisation,
+    Packet,
+    PacketReader,
+    Person,
+    Record,
+    Role,
+    WorkItem,
+    WorkItemState,
+    new_id,
+)
+
+if TYPE_CHECKING:
+    from engine.actor import Actor
+    from engine.procedures import Deployed
+    from engine.projection import Command
+    from sqlalchemy.orm import Session
+
+REDACTION, SITTING, RESITTING, OPINION = "redaction", "sitting", "resitting", "opinion"
+SHOWN_FORMS = ("report_card", "case_report", "facility_discussion", "facility_annex", "community_annex", "onsite_record", "investigation_report",
+               "supplement")
+COVERED = "〔已遮盖〕"
+_RESIDENT = re.compile(r"[1-9１-９][\d０-９\s]{16,22}[\dXxＸｘ０-９]")
+_PHONE = re.compile(r"(?<![\d.])(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)|(?<!\d)0\d{2,3}-\d{7,8}(?!\d)")
+_DATE = re.compile(r"(?:19|20)\d{2}\s*[年./-]\s*\d{1,2}\s*[月./-]\s*\d{1,2}\s*日?|\d{1,2}\s*月\s*\d{1,2}\s*日|(?:19|20)\d{2}\s*年\s*\d{1,2}\s*月")
+_ADDRESS_FORMS = ("女士", "先生", "某", "氏", "小姐", "大姐", "老师", "医生", "医师", "主任", "护士")
+
+
+# ── reading ──
+
+
+def readable(actor: Actor) -> sa.ColumnElement[bool]:
+    """Return the condition on `packets` under which an actor may open one.
+
+    A member to whom it was released, who has declared and is not recused; the secretary of the office; whoever has a
+    step of the case on the committee's data before them.
+    """
+    reader = sa.exists().where(
+        PacketReader.packet_id == Packet.id, PacketReader.person_id == actor.person_id, PacketReader.declared_at.is_not(None),
+        PacketReader.recused_at.is_(None),
+    )
+    recused = sa.exists().where(
+        PacketReader.packet_id == Packet.id, PacketReader.person_id == actor.person_id, PacketReader.recused_at.is_not(None)
+    )
+    offices = actor.organisations(Role.SECRETARY)
+    secretary = sa.exists().where(Case.id == Packet.case_id, Case.owner_id.in_(offices)) if offices else sa.false()
+    step = sa.exists().where(
+        WorkItem.case_id == Packet.case_id, WorkItem.course == Packet.course, WorkItem.audience == Audience.COMMITTEE.value,
+        WorkItem.form.in_(("upper_review", "conclusion", "minutes")), permissions.may_hand_in(actor),
+    )
+    return sa.and_(Packet.released_at.is_not(None), Packet.withdrawn_at.is_(None), ~recused, sa.or_(reader, secretary, step))
+
+
+def read(session: Session, actor: Actor, number: str) -> Packet:
+    """Open a packet; journalled.
+
+    Raises:
+        NotFound: not there, not released, withdrawn, or the actor has not declared or is recused.
+    """
+    packet = session.scalar(sa.select(Packet).where(Packet.number == number, readable(actor)))
+    if packet is None or not permissions.allows(actor, Permission.PACKET_READ):
+        raise NotFound
+    journal.record(session, actor, "packet:read", case_id=packet.case_id, object_id=packet.id, number=packet.number)
+    return packet
+
+
+def mine(session: Session, actor: Actor) -> list[Packet]:
+    """Return the packets an actor may open, newest first."""
+    return list(session.scalars(sa.select(Packet).where(readable(actor)).order_by(Packet.released_at.desc(), Packet.id)))
+
+
+def opinions(session: Session, actor: Actor, packet: Packet) -> list[tuple[Record, str]]:
+    """Return the opinions on a packet that an actor may read: their own, and all once the chair has opened the discussion."""
+    rows = session.execute(
+        sa.select(Record, Person.name)
+        .join(Person, Person.id == Record.submitted_by_id)
+        .where(
+            Record.case_id == packet.case_id, Record.course == packet.course, Record.form == OPINION, Record.is_current,
+            sa.or_(Record.submitted_by_id == actor.person_id, Record.revealed_at.is_not(None)),
+        )
+        .order_by(Record.submitted_at)
+    )
+    return [(record, name) for record, name in rows]
+
+
+def committee_records(session: Session, packet: Packet) -> list[Record]:
+    """Return the committee's records of a packet's course: sitting, minutes, conclusion, signatures."""
+    return list(session.scalars(
+        sa.select(Record)
+        .where(Record.case_id == packet.case_id, Record.course == packet.course, Record.audience == Audience.COMMITTEE, Record.is_current,
+               Record.form.in_(("sitting", "minutes", "conclusion", "upper_review", "collective_review")))
+        .order_by(Record.submitted_at)
+    ))
+
+
+def of_case(session: Session, case_id: UUID, course: int) -> Packet | None:
+    """Return the packet of a case's course that is not withdrawn, or the last one."""
+    return session.scalar(
+        sa.select(Packet).where(Packet.case_id == case_id, Packet.course == course)
+        .order_by(Packet.withdrawn_at.is_not(None), Packet.redacted_at.desc()).limit(1)
+    )
+
+
+# ── what must not be in it ──
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Texts that identify somebody in a case: of the subject and her family, of people at work, of places of care."""
+
+    subject: frozenset[str]
+    people: frozenset[str]
+    places: frozenset[str]
+
+    def all(self) -> list[str]:
+        """Return every term, the longest first."""
+        return sorted(self.subject | self.people | self.places, key=lambda term: (-len(term), term))
+
+
+def terms(session: Session, case: Case, deployed: Deployed) -> Terms:
+    """Return what identifies somebody in a case, with the forms of address a narrative may use."""
+    subject: set[str] = set()
+    for text in subjects.identifiers(session, case.id):
+        subject.add(text)
+        subject |= _name_parts(text)
+    people, places = set(), set()
+    rows = session.scalars(sa.select(Organisation).join(CaseParty, CaseParty.organisation_id == Organisation.id).where(CaseParty.case_id == case.id)).all()
+    for organisation in rows:
+        places |= {name for name in (organisation.name, organisation.short_name) if name}
+    party = [organisation.id for organisation in rows]
+    for name in session.scalars(sa.select(Person.name).join(Appointment).where(Appointment.organisation_id.in_(party))):
+        people.add(name)
+    for record in session.scalars(sa.select(Record).where(Record.case_id == case.id)):
+        form = deployed.forms.get(record.form)
+        if form is not None:
+            for entry, value in _values_of(form.fields, record.answers, "P"):
+                text = _organisation_name(session, value)
+                if text and 1 < len(text) <= 40:
+                    (places if any(mark in text for mark in ("院", "站", "中心", "诊所", "卫生室", "科")) else people).add(text)
+                    if entry.key.endswith(("_name", "name")):
+                        people |= _name_parts(text)
+    return Terms(frozenset(subject), frozenset(term for term in people if len(term) > 1), frozenset(term for term in places if len(term) > 1))
+
+
+def _organisation_name(session: Session, value: Any) -> str | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        organisation = session.get(Organisation, UUID(value))
+        return organisation.name if organisation else None
+    except ValueError:
+        return value.strip()
+
+
+def _name_parts(name: str) -> set[str]:
+    """Return how a person with a Chinese name is spoken of: given name alone, surname with a form of address."""
+    plain = name.strip()
+    if not 2 <= len(plain) <= 12 or not all("\u3400" <= character <= "\u9fff" or character == "·" or ord(character) > 0x1FFFF for character in plain):
+        return set()
+    surname = plain[:2] if plain[:2] in _DOUBLE_SURNAMES else plain.split("·")[0] if "·" in plain else plain[:1]
+    given = plain[len(surname) :].lstrip("·")
+    parts = {surname + form for form in _ADDRESS_FORMS}
+    return parts | ({given} if len(given) > 1 else set())
+
+
+_DOUBLE_SURNAMES = frozenset(
+    "欧阳 上官 司马 诸葛 东方 夏侯 皇甫 尉迟 公孙 慕容 令狐 长孙 宇文 司徒 闻人 南宫 端木 百里 东郭 呼延 轩辕 完颜 耶律 拓跋 独孤".split()
+)
+
+
+def find_terms(text: str, wanted: Terms, *, with_dates: bool = True) -> list[tuple[str, str]]:
+    """Return what in a text identifies somebody, with its kind: subject, person, place, number, telephone, date."""
+    found: list[tuple[str, str]] = []
+    plain = _half(text)
+    squeezed = re.sub(r"\s+", "", plain)
+    for kind, group in (("subject", wanted.subject), ("person", wanted.people), ("place", wanted.places)):
+        for term in sorted(group, key=lambda term: (-len(term), term)):
+            if _half(term) in plain or (len(term) > 1 and re.sub(r"\s+", "", _half(term)) in squeezed):
+                found.append((term, kind))
+    found += [(match.group(), "number") for match in _RESIDENT.finditer(plain) if len(re.sub(r"\s", "", match.group())) == 18]
+    found += [(match.group(), "telephone") for match in _PHONE.finditer(plain)]
+    if with_dates:
+        found += [(match.group(), "date") for match in _DATE.finditer(plain)]
+    return list(dict.fromkeys(found))
+
+
+def _half(text: str) -> str:
+    return text.translate({**{ord("０") + digit: ord("0") + digit for digit in range(10)}, ord("　"): " "})
+
+
+def check_answers(session: Session, case: Case, form: Form, answers: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find what identifies somebody in a form that must not: the redaction before it is handed in."""
+    if "no_identifiers" not in form.checks:
+        return
+    from engine import procedures
+
+    wanted = terms(session, case, procedures.deployed(session, case.procedure_version_id))
+    for path, text in _texts(answers, ()):
+        for term, kind in find_terms(text, wanted)[:5]:
+            yield Finding(path, "error", _SENTENCES[kind], {"term": term})
+
+
+_SENTENCES = {
+    "subject": N_("文中还有“%(term)s”，会认出患者或家属。"),
+    "person": N_("文中还有“%(term)s”，会认出工作人员。"),
+    "place": N_("文中还有“%(term)s”，会认出机构或地点。"),
+    "number": N_("文中还有证件号码“%(term)s”。"),
+    "telephone": N_("文中还有电话“%(term)s”。"),
+    "date": N_("文中还有日期“%(term)s”，请改成第几天。"),
+}
+
+
+def _texts(value: Any, path: forms.Path) -> Iterator[tuple[forms.Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping) and "$" not in value:
+        for key, inner in value.items():
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*path, index))
+
+
+# ── making ──
+
+
+@dataclass
+class _Maker:
+    """Turns records into what reviewers may read: class C as it is, class Q generalised, places of care as letters."""
+
+    session: Session
+    wanted: Terms
+    day0: date
+    letters: dict[str, str] = field(default_factory=dict)
+    hidden: list[dict[str, str]] = field(default_factory=list)
+
+    def section(self, form: Form, answers: Mapping[str, Any]) -> dict[str, Any] | None:
+        rows = self.rows(form.fields, answers)
+        return {"form": form.key, "title": form.title, "title_en": form.title_en, "rows": rows} if rows else None
+
+    def rows(self, fields: Iterable[Field], answers: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for entry in fields:
+            if entry.type == "group":
+                found += self.rows(entry.fields, answers.get(entry.key, {}) if entry.key else answers)
+                continue
+            value = answers.get(entry.key)
+            if not entry.key or value is None or value == []:
+                continue
+            if entry.type == "dynamiclist":
+                lists = [self.rows(entry.fields, row) for row in value]
+                lists = [row for row in lists if row]
+                if lists:
+                    found.append({"label": entry.label, "label_en": entry.label_en or entry.label, "lists": lists})
+                continue
+            shown = self.shown(entry, value)
+            if shown is None:
+                self.hidden.append({"label": entry.label, "label_en": entry.label_en or entry.label})
+            else:
+                found.append({"label": entry.label, "label_en": entry.label_en or entry.label, "value": shown[0], "value_en": shown[1]})
+        return found
+
+    def shown(self, entry: Field, value: Any) -> tuple[str, str] | None:
+        """Return the words of an answer in both languages, or None for what is hidden."""
+        if entry.type == "filepicker" or entry.identity in ("I", "N", "A"):
+            return None
+        if entry.identity == "P":
+            name = _organisation_name(self.session, value) if isinstance(value, str) else None
+            if name is None or not (entry.values_key or "").startswith("organisations.") and "unit" not in entry.key:
+                return None
+            letter = self.letters.setdefault(name, chr(ord("A") + min(len(self.letters), 25)))
+            return f"机构 {letter}", f"Facility {letter}"
+        zh, en = words(entry, value, self.relative)
+        return self.clean(zh), self.clean(en)
+
+    def relative(self, moment: date | datetime) -> tuple[str, str]:
+        """Return a day counted from day 0, with the time of day where there is one."""
+        local = moment.astimezone(clock.zone()) if isinstance(moment, datetime) else None
+        days = ((local.date() if local else moment) - self.day0) / timedelta(days=1)
+        time = f" {local:%H:%M}" if local else ""
+        return f"第 {int(days)} 天{time}", f"day {int(days)}{time}"
+
+    def clean(self, text: str) -> str:
+        for term in self.wanted.all():
+            if term in text:
+                text = text.replace(term, COVERED)
+        for pattern in (_RESIDENT, _PHONE, _DATE):
+            text = pattern.sub(COVERED, text)
+        return text
+
+
+def words(entry: Field, value: Any, when: Any) -> tuple[str, str]:
+    """Return an answer in words, in both languages.
+
+    Args:
+        when: Turns a date or instant into words in both languages.
+    """
+    if value == forms.UNKNOWN and (entry.offers_unknown or entry.type == "textfield"):
+        return "不详", "unknown"
+    plain = feel.from_wire(value) if not isinstance(value, list) else value
+    unit, unit_en = (f" {entry.unit}" if entry.unit else ""), (f" {entry.unit_en or entry.unit}" if entry.unit else "")
+    if isinstance(plain, bool):
+        return ("是", "yes") if plain else ("否", "no")
+    if isinstance(plain, datetime | date):
+        zh, en = when(plain)
+        return zh, en
+    if isinstance(plain, list):
+        pairs = [_code_words(entry, str(item)) for item in plain]
+        return "、".join(zh for zh, _ in pairs), ", ".join(en for _, en in pairs)
+    if isinstance(plain, str):
+        zh, en = _code_words(entry, plain)
+        return zh + unit, en + unit_en
+    return f"{plain}{unit}", f"{plain}{unit_en}"
+
+
+def _code_words(entry: Field, code: str) -> tuple[str, str]:
+    if entry.type in ("select", "radio", "checklist"):
+        options = entry.values or (codes.lists()[entry.values_key].codes if entry.values_key in codes.lists() else ())
+        for option in options:
+            if option.code == code:
+                return option.zh, option.en
+    return code, code
+
+
+def _values_of(fields: Iterable[Field], answers: Mapping[str, Any], identity: str) -> Iterator[tuple[Field, Any]]:
+    for entry in fields:
+        if entry.type == "group":
+            yield from _values_of(entry.fields, answers.get(entry.key, {}) if entry.key else answers, identity)
+        elif entry.type == "dynamiclist":
+            for row in answers.get(entry.key) or []:
+                yield from _values_of(entry.fields, row, identity)
+        elif entry.key in answers and entry.identity == identity:
+            yield entry, answers[entry.key]
+
+
+def preview(session: Session, case: Case, deployed: Deployed) -> dict[str, Any]:
+    """Return what the records give to a packet without the redaction officer's own words."""
+    wanted = terms(session, case, deployed)
+    maker = _Maker(session, wanted, _day0(session, case))
+    sections = []
+    for key in SHOWN_FORMS:
+        record = records.current(session, case.id, key)
+        if record is not None and key in deployed.forms:
+            section = maker.section(deployed.forms[key], record.answers)
+            if section:
+                sections.append(section)
+    hidden = list({entry["label"]: entry for entry in maker.hidden}.values())
+    return {"sections": sections, "hidden": hidden, "day0": "admission"}
+
+
+def _day0(session: Session, case: Case) -> date:
+    """Return the day of the first admission, else of the delivery, else of the event."""
+    report, card = records.current(session, case.id, "case_report"), records.current(session, case.id, "report_card")
+    moments = [feel.from_wire(row["arrival"]) for row in (report.answers.get("admissions", []) if report else []) if row.get("arrival")]
+    if card and card.answers.get("delivery_dt"):
+        moments.append(feel.from_wire(card.answers["delivery_dt"]))
+    moments = [moment for moment in moments if isinstance(moment, datetime)]
+    return (min(moments) if moments else case.event_at).astimezone(clock.zone()).date()
+
+
+def make(session: Session, case: Case, deployed: Deployed, by: UUID) -> Packet:
+    """Make the packet of the latest redaction; one of the same course that was not released is replaced.
+
+    Raises:
+        StepFailed: there is no redaction.
+    """
+    record = records.current(session, case.id, REDACTION)
+    if record is None:
+        raise StepFailed(element=None, reason="no redaction")
+    said = record.answers
+    content = {
+        "title": said["title"], "narrative": said["narrative"], "timeline": said.get("timeline", []), "blinding": said.get("blinding"),
+        **preview(session, case, deployed), "kind": case.kind.value,
+    }
+    hashed = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    former = of_case(session, case.id, case.course)
+    if former is not None and former.withdrawn_at is None:
+        former.withdrawn_at = clock.now()
+    number = numbers.at_random()
+    while numbers.exists(session, Packet.number, number):
+        number = numbers.at_random()
+    packet = Packet(
+        id=new_id(), number=number, case_id=case.id, course=case.course, title=said["title"][:120], content=content, content_hash=hashed,
+        redacted_by_id=by, redacted_at=clock.now(),
+    )
+    session.add(packet)
+    session.flush()
+    return packet
+
+
+# ── for the committee's forms ──
+
+
+def variables(session: Session, case: Case, item: WorkItem) -> dict[str, Any]:
+    """Return what the committee's forms know beside the answers: packet, panel, missing opinions."""
+    if item.audience not in ("committee", "author") and item.form not in ("redaction", "redaction_check"):
+        return {}
+    packet = of_case(session, case.id, case.course)
+    panel = panel_rows(session, case)
+    given = session.scalar(
+        sa.select(sa.func.count()).select_from(Record)
+        .where(Record.case_id == case.id, Record.course == case.course, Record.form == OPINION, Record.is_current)
+    ) or 0
+    open_opinions = session.scalar(
+        sa.select(sa.func.count()).select_from(WorkItem)
+        .where(WorkItem.case_id == case.id, WorkItem.course == case.course, WorkItem.form == OPINION,
+               WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED)))
+    ) or 0
+    return {
+        "packet_number": packet.number if packet else None, "packet_title": packet.title if packet else None, "opinions": given,
+        "missing": open_opinions, "attendance": panel, "panel_size": len(panel), "all_in": open_opinions == 0,
+    }
+
+
+def panel_rows(session: Session, case: Case) -> list[dict[str, Any]]:
+    """Return the members named for the sitting and their substitutes, with discipline and whether they are recused."""
+    rows: dict[str, dict[str, Any]] = {}
+    for record in session.scalars(
+        sa.select(Record)
+        .where(Record.case_id == case.id, Record.course == case.course, Record.form.in_((SITTING, RESITTING)), Record.is_current)
+        .order_by(Record.submitted_at)
+    ):
+        for row in [*record.answers.get("panel", []), *record.answers.get("substitutes", [])]:
+            rows.setdefault(row["person"], {"person": row["person"], "voting": bool(row.get("voting")), "is_external": bool(row.get("is_external"))})
+    keys = [UUID(person) for person in rows]
+    for person_id, discipline in session.execute(sa.select(Person.id, Person.discipline).where(Person.id.in_(keys))):
+        rows[str(person_id)]["discipline"] = discipline
+    reader = aliased(PacketReader)
+    recused = set(session.scalars(
+        sa.select(reader.person_id).join(Packet, Packet.id == reader.packet_id)
+        .where(Packet.case_id == case.id, Packet.course == case.course, reader.recused_at.is_not(None))
+    ))
+    for key, row in rows.items():
+        row["presence"] = "recused" if UUID(key) in recused else "present"
+    return list(rows.values())
+
+
+def members(session: Session, case: Case) -> list[dict[str, Any]]:
+    """Return the standing of everybody to whom a packet of the case's course was released, as expressions see it."""
+    rows = session.execute(
+        sa.select(PacketReader.person_id, PacketReader.recused_at, PacketReader.is_advisory)
+        .join(Packet, Packet.id == PacketReader.packet_id)
+        .where(Packet.case_id == case.id, Packet.course == case.course, Packet.withdrawn_at.is_(None))
+        .order_by(PacketReader.released_at, PacketReader.person_id)
+    )
+    return [{"person": str(person_id), "recused": recused_at is not None, "advisory": bool(advisory)} for person_id, recused_at, advisory in rows]
+
+
+def panel_choices(session: Session, case: Case) -> list[Code]:
+    """Return the members named for the sitting as values of a list."""
+    keys = [UUID(row["person"]) for row in panel_rows(session, case)]
+    rows = session.execute(sa.select(Person.id, Person.name).where(Person.id.in_(keys)).order_by(Person.name))
+    return [Code(str(person_id), name, name) for person_id, name in rows]
+
+
+def timeline_choices(session: Session, case: Case) -> list[Code]:
+    """Return the items of the packet's timeline as values of a list."""
+    packet = of_case(session, case.id, case.course)
+    return [
+        Code(str(index + 1), f"{row.get('t', '')} {row.get('what', '')}"[:60], f"{row.get('t', '')} {row.get('what', '')}"[:60])
+        for index, row in enumerate(packet.content.get("timeline", []) if packet else [])
+    ]
+
+
+# ── services ──
+
+
+@service
+def make_packet(command: Command, arguments: Mapping[str, Any]) -> None:
+    """Make the de-identified packet of the latest redaction, done by the person `redacted_by`.
+
+    Source:
+        Forms, §9 and §15.
+    """
+    make(command.session, command.case, command.deployed, UUID(arguments["redacted_by"]))
+
+
+@service
+def check_packet(command: Command, arguments: Mapping[str, Any]) -> None:
+    """Note that a second person (`checked_by`) checked the packet; the database refuses the one who made it."""
+    packet = _current(command)
+    packet.checked_by_id, packet.checked_at = UUID(arguments["checked_by"]), clock.now()
+
+
+@service
+def release_packet(command: Command, arguments: Mapping[str, Any]) -> None:
+    """Release the packet to the members named in `people`; each opens it once they have declared.
+
+    Source:
+        Forms, §9 and §14.
+    """
+    packet, session = _current(command), command.session
+    packet.released_at = packet.released_at or clock.now()
+    session.flush()
+    known = {reader.person_id for reader in session.scalars(sa.select(PacketReader).where(PacketReader.packet_id == packet.id))}
+    for person in dict.fromkeys(UUID(person) for person in arguments["people"]):
+        if person not in known:
+            session.add(PacketReader(packet_id=packet.id, person_id=person, released_at=clock.now()))
+    session.flush()
+
+
+@service
+def admit(command: Command, arguments: Mapping[str, Any]) -> None:
+    """Let a member (`person`) open the packet once the declaration is signed; an `advisory` one reads but does not vote."""
+    reader = _reader(command, arguments["person"])
+    if reader is not None:
+        reader.declared_at, reader.is_advisory = clock.now(), bool(arguments.get("advisory"))
+
+
+@service
+def recuse(command: Command, arguments: Mapping[str, Any]) -> None:
+    """Take the packet from a recused member (`person`) at once.
+
+    Source:
+        Review procedures, §6 Recusal.
+    """
+    reader = _reader(command, arguments["person"])
+    if reader is not None:
+        reader.recused_at = clock.now()
+    journal.record(command.session, command.actor, "packet:recuse", case_id=command.case.id, person=arguments["person"])
+
+
+@service
+def reveal_opinions(command: Command, arguments: Mapping[str, Any]) -> None:
+    """Let the committee see its members' opinions: the chair opens the discussion.
+
+    Source:
+        Review procedures, §6 Independent opinions first.
+    """
+    command.session.execute(
+        sa.update(Record)
+        .where(Record.case_id == command.case.id, Record.course == command.case.course, Record.form == OPINION, Record.revealed_at.is_(None))
+        .values(revealed_at=clock.now()).execution_options(synchronize_session=False)
+    )
+
+
+@service
+def withdraw_packet(command: Command, arguments: Mapping[str, Any]) -> None:
+    """Withdraw the packet from its readers, after sign-off or before a new one is made."""
+    for packet in command.session.scalars(sa.select(Packet).where(Packet.case_id == command.case.id, Packet.withdrawn_at.is_(None))):
+        packet.withdrawn_at = clock.now()
+
+
+def _current(command: Command) -> Packet:
+    command.session.flush()
+    packet = of_case(command.session, command.case.id, command.case.course)
+    if packet is None or packet.withdrawn_at is not None:
+        raise StepFailed(element=None, reason="no packet")
+    return packet
+
+
+def _reader(command: Command, person: str) -> PacketReader | None:
+    return command.session.get(PacketReader, (_current(command).id, UUID(person)))

@@ -1,0 +1,141 @@
+"""Records: filled forms submitted, sent back, corrected, and put together with what identifies the subject."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from engine import clock, forms, subjects
+from engine.errors import NotFound
+from models import Audience, Case, Record, Role, Source, WorkItem, new_id
+
+if TYPE_CHECKING:
+    from engine.actor import Actor
+    from engine.forms import Checked, Form
+    from sqlalchemy.orm import Session
+
+
+def submit(
+    session: Session, case: Case, form: Form, checked: Checked, actor: Actor, *, work_item: WorkItem | None = None,
+    replaces: Record | None = None, reason: str | None = None, record_id: UUID | None = None,
+) -> Record:
+    """Keep a filled form as a record, its identifying answers apart; a correction is a new version with its reason."""
+    plain, identity = forms.take_identity(form, checked.answers)
+    record = Record(
+        id=record_id or new_id(), case_id=case.id, course=case.course, form=form.key, audience=Audience(form.audience),
+        procedure_version_id=case.procedure_version_id, work_item_id=work_item.id if work_item else None,
+        element=work_item.element if work_item else None, version=replaces.version + 1 if replaces else 1,
+        replaces_id=replaces.id if replaces else None, is_current=True, reason=reason, answers=plain,
+        warnings=[{"path": list(finding.path), "rule": finding.rule} for finding in checked.warnings],
+        submitted_by_id=actor.person_id, submitted_at=clock.now(),
+    )
+    if replaces is not None:
+        replaces.is_current = False
+    session.add(record)
+    subjects.keep(session, case.id, identity, record_id=record.id)
+    return record
+
+
+def current(session: Session, case_id: UUID, form: str) -> Record | None:
+    """Return the latest record of a form."""
+    return session.scalar(
+        sa.select(Record)
+        .where(Record.case_id == case_id, Record.form == form, Record.is_current)
+        .order_by(Record.submitted_at.desc(), Record.id.desc())
+        .limit(1)
+    )
+
+
+def whole(session: Session, record: Record) -> dict[str, Any]:
+    """Return a record's answers with what identifies the subject; for those who may see her."""
+    details = subjects.details(session, Source.RECORD, [record.id])
+    return forms.put_identity(record.answers, details.get(record.id, {}))
+
+
+def known(session: Session, case_id: UUID, *, identified: bool, audiences: Iterable[Audience] | None = None) -> dict[str, Mapping[str, Any]]:
+    """Return the answers of the latest record of each form, for expressions and prefilling: one query.
+
+    Args:
+        identified: Put together with what identifies the subject.
+        audiences: Only records for these; sealed opinions are never among them.
+    """
+    query = (
+        sa.select(Record.form, Record.answers, subjects.Subject.details)
+        .outerjoin(subjects.Subject, sa.and_(subjects.Subject.source == Source.RECORD, subjects.Subject.source_id == Record.id))
+        .where(Record.case_id == case_id, Record.is_current, Record.audience != Audience.AUTHOR)
+        .order_by(Record.submitted_at, Record.id)
+    )
+    if audiences is not None:
+        query = query.where(Record.audience.in_(tuple(audiences)))
+    return {
+        form: forms.put_identity(answers, details or {}) if identified else answers for form, answers, details in session.execute(query)
+    }
+
+
+_OFFICE = frozenset({Audience.CASE, Audience.OFFICE, Audience.COMMITTEE, Audience.ADMINISTRATION, Audience.ITEM})
+READABLE: Mapping[Role, frozenset[Audience]] = {
+    Role.QC_OFFICER: _OFFICE,
+    Role.MCH_HEAD: _OFFICE,
+    Role.INVESTIGATOR: frozenset({Audience.CASE, Audience.OFFICE}),
+    Role.REDACTION_OFFICER: frozenset({Audience.CASE, Audience.OFFICE}),
+    Role.FACILITY_REPORTER: frozenset({Audience.CASE}),
+    Role.OBSTETRIC_SAFETY_OFFICE: frozenset({Audience.CASE}),
+    Role.UNIT_HEAD: frozenset({Audience.CASE}),
+    Role.TOWNSHIP_REPORTER: frozenset({Audience.CASE}),
+    Role.COMMITTEE_CHAIR: frozenset({Audience.COMMITTEE}),
+    Role.COMMITTEE_DEPUTY: frozenset({Audience.COMMITTEE}),
+    Role.COMMITTEE_MEMBER: frozenset({Audience.COMMITTEE}),
+    Role.SECRETARY: frozenset({Audience.COMMITTEE}),
+    Role.UPPER_REVIEWER: frozenset({Audience.COMMITTEE}),
+    Role.HEALTH_ADMINISTRATION: frozenset({Audience.ADMINISTRATION}),
+}
+IDENTIFIED = frozenset({Audience.CASE, Audience.OFFICE})
+COMMITTEE_ROLES = frozenset(role for role, kinds in READABLE.items() if kinds == {Audience.COMMITTEE})
+
+
+def audiences(actor: Actor) -> frozenset[Audience]:
+    """Return the kinds of record an actor's roles may read, in a case that is visible to them."""
+    return frozenset().union(*(READABLE.get(role, frozenset()) for role in actor.roles))
+
+
+def readable(actor: Actor) -> sa.ColumnElement[bool]:
+    """Return the condition on `records` under which an actor may read one of a case that is visible to them.
+
+    One's own always; opinions of others once they are revealed, within the committee.
+    """
+    conditions = [Record.audience.in_(tuple(audiences(actor))), Record.submitted_by_id == actor.person_id]
+    if actor.roles & COMMITTEE_ROLES:
+        conditions.append(sa.and_(Record.audience == Audience.AUTHOR, Record.revealed_at.is_not(None)))
+    return sa.or_(*conditions)
+
+
+def of_case(session: Session, actor: Actor, case_id: UUID) -> Sequence[Record]:
+    """Return the records of a case that an actor may read, newest first."""
+    return session.scalars(
+        sa.select(Record)
+        .options(sa.orm.joinedload(Record.submitted_by))
+        .where(Record.case_id == case_id, readable(actor))
+        .order_by(Record.submitted_at.desc(), Record.id.desc())
+    ).all()
+
+
+def get(session: Session, record_id: UUID) -> Record:
+    """Return a record.
+
+    Raises:
+        NotFound: there is none with this key.
+    """
+    found = session.get(Record, record_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def versions(session: Session, record: Record) -> list[Record]:
+    """Return a record and what it replaced, newest first."""
+    chain = [record]
+    while chain[-1].replaces_id is not None:
+        chain.append(get(session, chain[-1].replaces_id))
+    return chain

@@ -1,0 +1,140 @@
+"""The worker: what is due now, one transaction a turn, until nothing is. A lost or doubled wake-up does no harm."""
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from engine import cases, clock, deadlines, incidents, messages, workflow
+from engine.errors import StepFailed
+from engine.transaction import transaction
+from models import Case, Deadline, DeadlineKind, IncidentKind
+
+if TYPE_CHECKING:
+    from models.database import Sessions
+    from sqlalchemy.orm import Session
+    from uuid import UUID
+
+log = logging.getLogger("pingshen.worker")
+MAX_ATTEMPTS = 5
+MAX_TURNS = 10_000
+
+
+def run(sessions: Sessions, deliver: messages.Deliverer | None = None, *, stop: threading.Event | None = None) -> int:
+    """Do everything that is due now. Returns how many turns it took."""
+    turns = 0
+    while turns < MAX_TURNS and not (stop and stop.is_set()):
+        if not (fire_next(sessions) or send_next(sessions, deliver)):
+            break
+        turns += 1
+    return turns
+
+
+def fire_next(sessions: Sessions) -> bool:
+    """Fire the earliest instant that is due, of a case nobody holds. Returns whether there was one.
+
+    A timer whose step fails is tried again later, at growing distances, and becomes an incident in the end.
+    """
+    failed: tuple[UUID, StepFailed] | None = None
+    try:
+        with transaction(sessions) as session:
+            row = _earliest(session)
+            if row is None:
+                return False
+            deadline, case = row
+            try:
+                _fire(session, deadline, case)
+            except StepFailed as error:
+                failed = (deadline.id, error)
+                raise
+    except StepFailed:
+        pass
+    if failed is not None:
+        _put_off(sessions, *failed)
+    return True
+
+
+def _earliest(session: Session) -> tuple[Deadline, Case] | None:
+    row = session.execute(
+        sa.select(Deadline, Case).join(Case, Case.id == Deadline.case_id)
+        .where(Deadline.next_at <= clock.now())
+        .order_by(Deadline.next_at, Deadline.id).limit(1)
+        .with_for_update(of=Case, skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).first()
+    return (row[0], row[1]) if row else None
+
+
+def _fire(session: Session, deadline: Deadline, case: Case) -> None:
+    session.refresh(deadline)  # what was read before the lock may be old
+    now = clock.now()
+    if deadline.next_at is None or deadline.next_at > now:
+        return
+    if case.ended_at is not None:
+        deadline.next_at, deadline.withdrawn_at = None, deadline.withdrawn_at or now
+    elif deadline.kind is DeadlineKind.LIMIT:
+        deadlines.warn(session, case, deadline, now)
+    else:
+        cases.act(session, None, case, workflow.fire_timers, "timer:fire", element=deadline.key)
+        session.refresh(deadline)
+        if deadline.next_at is not None and deadline.next_at <= now:
+            deadline.next_at, deadline.withdrawn_at = None, now  # the diagram no longer waits for it
+    session.flush()
+
+
+def _put_off(sessions: Sessions, deadline_id: UUID, error: StepFailed) -> None:
+    with transaction(sessions) as session:
+        deadline = session.get(Deadline, deadline_id)
+        if deadline is None:
+            return
+        deadline.attempts += 1
+        if deadline.attempts >= MAX_ATTEMPTS:
+            deadline.next_at = None
+            incidents.write(session, IncidentKind.TIMER, error, case_id=deadline.case_id, element=deadline.key, deadline=str(deadline.id))
+        else:
+            deadline.next_at = clock.now() + timedelta(minutes=2**deadline.attempts)
+    log.warning("a timer failed: %s", type(error.__cause__ or error).__name__)
+
+
+def send_next(sessions: Sessions, deliver: messages.Deliverer | None) -> bool:
+    """Send the next message, outside any transaction. Returns whether there was one."""
+    with transaction(sessions) as session:
+        message = messages.claim_next(session)
+        if message is None:
+            return False
+        if deliver is None:
+            messages.settle(session, message.id)
+            return True
+        session.expunge(message)
+    try:
+        deliver(message)
+    except Exception as error:
+        log.warning("a message was not sent: %s, attempt %d", type(error).__name__, message.attempts)
+        return True
+    with transaction(sessions) as session:
+        messages.settle(session, message.id)
+    return True
+
+
+def loop(
+    sessions: Sessions, deliver: messages.Deliverer | None, stop: threading.Event, *, every_s: float = 5.0,
+    before: Callable[[Session], None] | None = None,
+) -> None:
+    """Run until told to stop: the worker of a single machine, inside its server."""
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            if before is not None:
+                with transaction(sessions, read_only=True) as session:
+                    before(session)
+            run(sessions, deliver, stop=stop)
+        except sa.exc.SQLAlchemyError as error:
+            log.warning("the database did not answer: %s", type(error).__name__)
+        except Exception:
+            log.exception("the worker stumbled and goes on")
+        stop.wait(max(0.2, every_s - (time.monotonic() - began)))

@@ -1,0 +1,375 @@
+"""Diagrams → specification: what the library runs, and what Pingshen knows of each element."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lxml import etree
+from SpiffWorkflow.bpmn.parser.util import full_tag
+from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
+from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import LoopTask
+from SpiffWorkflow.spiff.parser.process import SpiffBpmnParser
+from SpiffWorkflow.spiff.parser.task_spec import SpiffTaskParser
+from SpiffWorkflow.spiff.specs import defaults
+
+BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+DI = "http://www.omg.org/spec/BPMN/20100524/DI"
+DC = "http://www.omg.org/spec/DD/20100524/DC"
+PS = "urn:pingshen:bpmn"
+MAX_BYTES = 2_000_000
+FLOW_NODES = frozenset({
+    "startEvent", "endEvent", "userTask", "task", "manualTask", "scriptTask", "serviceTask", "sendTask", "receiveTask",
+    "businessRuleTask", "subProcess", "transaction", "adHocSubProcess", "callActivity", "exclusiveGateway", "parallelGateway",
+    "inclusiveGateway", "eventBasedGateway", "complexGateway", "intermediateCatchEvent", "intermediateThrowEvent", "boundaryEvent",
+})
+
+
+class UnreadableDiagram(Exception):
+    """The diagram is not XML, is too large, or holds what no diagram needs."""
+
+    def __init__(self, reason: str, *, file: str = "", element: str | None = None, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.file, self.element, self.line = reason, file, element, line
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a user task asks for. Every text but form, organisation and limit is FEEL."""
+
+    form: str
+    organisation: str | None = None
+    person: str | None = None
+    exclude: str | None = None
+    item: str | None = None
+    role: str | None = None
+    due: str | None = None
+    limit: str | None = None
+    clock_start: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A node of a diagram as people and the projection see it."""
+
+    id: str
+    kind: str
+    name: str
+    name_en: str
+    process: str
+    line: int
+    role: str | None = None
+    phase: str | None = None
+    documentation: str = ""
+    documentation_en: str = ""
+    plan: Plan | None = None
+    outputs: tuple[tuple[str, str], ...] = ()
+    arms: tuple[tuple[str, str | None], ...] = ()
+    meets: tuple[str, ...] = ()
+    state: str | None = None
+    message: str | None = None
+    message_role: str | None = None
+    message_form: str | None = None
+    called: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of a procedure: its own diagram."""
+
+    id: str
+    name: str
+    name_en: str
+    file: str
+    outline: tuple[str, ...]
+    lanes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Specification:
+    """A procedure version ready to run. Shared by all its cases in a process, never changed after `read`."""
+
+    main: str
+    spec: Any
+    parts: Mapping[str, Any]
+    elements: Mapping[str, Element]
+    processes: Mapping[str, Process]
+    files: Mapping[str, bytes] = field(repr=False)
+
+
+def xml(content: bytes, file: str = "") -> etree._Element:
+    """Parse a diagram with everything off that a diagram does not need.
+
+    Raises:
+        UnreadableDiagram: not well formed, larger than 2 MB, or with a DOCTYPE.
+    """
+    if len(content) > MAX_BYTES:
+        raise UnreadableDiagram("too_large", file=file)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(content, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise UnreadableDiagram("not_xml", file=file, line=getattr(error, "lineno", None)) from None
+    if root.getroottree().docinfo.doctype:
+        raise UnreadableDiagram("doctype", file=file)
+    if root.tag != f"{{{BPMN}}}definitions":
+        raise UnreadableDiagram("not_bpmn", file=file)
+    return root
+
+
+def local(node: etree._Element) -> str:
+    """Return a tag without its namespace."""
+    return etree.QName(node).localname
+
+
+def extensions(node: etree._Element, name: str) -> list[etree._Element]:
+    """Return our own extension elements of a node."""
+    return node.findall(f"./{{{BPMN}}}extensionElements/{{{PS}}}{name}")
+
+
+class _Plain:
+    """Refuses what would put Python into a diagram."""
+
+    node: Any
+
+    def parse_extensions(self, node: Any = None) -> dict[str, Any]:
+        found: dict[str, Any] = super().parse_extensions(node)  # type: ignore[misc]
+        if found.get("preScript") or found.get("postScript"):
+            raise ValidationException("scripts before or after a task are not supported", node=self.node)
+        return found
+
+
+class _ScriptParser(_Plain, SpiffTaskParser):  # type: ignore[misc]
+    """A script task: expressions whose results become variables."""
+
+    def create_task(self) -> Any:
+        self.parse_extensions()
+        script = {"set": [[entry.get("variable"), entry.get("expression")] for entry in extensions(self.node, "set")]}
+        return defaults.ScriptTask(self.spec, self.bpmn_id, json.dumps(script), **self.bpmn_attributes)
+
+
+class _ServiceParser(_Plain, SpiffTaskParser):  # type: ignore[misc]
+    """A service task: a wish, collected as data and carried out by the host."""
+
+    def create_task(self) -> Any:
+        self.parse_extensions()
+        services = extensions(self.node, "service")
+        if len(services) != 1:
+            raise ValidationException("a service task names one service", node=self.node)
+        arguments = [[entry.get("name"), entry.get("expression")] for entry in services[0].findall(f"{{{PS}}}argument")]
+        script = {"service": services[0].get("name"), "arguments": arguments}
+        return defaults.ScriptTask(self.spec, self.bpmn_id, json.dumps(script), **self.bpmn_attributes)
+
+
+class ParallelMultiInstanceTask(defaults.ParallelMultiInstanceTask):  # type: ignore[misc]
+    """Parallel instances whose list of results begins empty on every pass, so that a step can be done again."""
+
+    def init_data_output_with_input_data(self, my_task: Any, input_data: Any) -> None:
+        self.data_output.set(my_task, [])
+
+    def init_data_output_with_cardinality(self, my_task: Any) -> None:
+        self.data_output.set(my_task, [])
+
+
+class SequentialMultiInstanceTask(defaults.SequentialMultiInstanceTask):  # type: ignore[misc]
+    """The same, one after the other."""
+
+    init_data_output_with_input_data = ParallelMultiInstanceTask.init_data_output_with_input_data
+    init_data_output_with_cardinality = ParallelMultiInstanceTask.init_data_output_with_cardinality
+
+
+def _ours(parser: type) -> type:
+    """Derive a parser of the library that refuses scripts and makes our multi-instance tasks."""
+    if not issubclass(parser, SpiffTaskParser):
+        return parser
+    classes = {"PARALLEL_MI_CLASS": ParallelMultiInstanceTask, "SEQUENTIAL_MI_CLASS": SequentialMultiInstanceTask}
+    return parser if issubclass(parser, _Plain) else type(f"Plain{parser.__name__}", (_Plain, parser), classes)
+
+
+class _Parser(SpiffBpmnParser):  # type: ignore[misc]
+    """The library's parser with FEEL script tasks and services as wishes."""
+
+    OVERRIDE_PARSER_CLASSES = {tag: (_ours(parser), spec) for tag, (parser, spec) in SpiffBpmnParser.OVERRIDE_PARSER_CLASSES.items()}
+    OVERRIDE_PARSER_CLASSES[full_tag("scriptTask")] = (_ScriptParser, defaults.ScriptTask)
+    OVERRIDE_PARSER_CLASSES[full_tag("serviceTask")] = (_ServiceParser, defaults.ScriptTask)
+
+
+def read(files: Mapping[str, bytes], main: str) -> Specification:
+    """Make the specification of a procedure from its diagrams.
+
+    Args:
+        files: Every file of the version by its path; those ending in `.bpmn` are read.
+        main: The id of the process that a case starts with.
+
+    Raises:
+        UnreadableDiagram: a file is not a diagram, or the library cannot read it; `element` and `line` tell where.
+    """
+    roots = {path: xml(content, path) for path, content in sorted(files.items()) if path.endswith(".bpmn")}
+    parser = _Parser()
+    for path, root in roots.items():
+        try:
+            parser.add_bpmn_xml(root, path)
+        except ValidationException as error:
+            raise _unreadable(error, path) from None
+    try:
+        spec = parser.get_spec(main)
+        parts = parser.get_subprocess_specs(main)
+    except ValidationException as error:
+        raise _unreadable(error, error.file_name or "") from None
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        raise UnreadableDiagram(f"library: {type(error).__name__}: {error}"[:300]) from None
+    _wire([spec, *parts.values()])
+    elements: dict[str, Element] = {}
+    processes: dict[str, Process] = {}
+    for path, root in roots.items():
+        for process in root.iter(f"{{{BPMN}}}process"):
+            found = {element.id: element for element in _elements(process)}
+            elements.update(found)
+            processes[process.get("id", "")] = Process(
+                id=process.get("id", ""),
+                name=process.get("name", ""),
+                name_en=process.get(f"{{{PS}}}name_en", process.get("name", "")),
+                file=path,
+                outline=tuple(_outline(process)),
+                lanes=tuple((lane.get("id", ""), lane.get("name", "")) for lane in process.iter(f"{{{BPMN}}}lane")),
+            )
+    # The library keys lanes by the identity of a root that may be gone: check them against the diagram itself.
+    for scope in [spec, *parts.values()]:
+        for task in scope.task_specs.values():
+            element = elements.get(getattr(task, "bpmn_id", None) or "")
+            if element is not None and element.kind == "userTask" and element.role is None:
+                raise UnreadableDiagram("task_without_lane", element=element.id, line=element.line)
+    return Specification(main=main, spec=spec, parts=parts, elements=elements, processes=processes, files=files)
+
+
+def _unreadable(error: ValidationException, path: str) -> UnreadableDiagram:
+    return UnreadableDiagram(
+        f"library: {error}"[:300], file=path, element=error.id or None, line=getattr(error, "line_number", None) or None
+    )
+
+
+def _wire(specs: list[Any]) -> None:
+    """Connect instances to the loop that counts them; the library does so only when it creates or restores a child."""
+    for spec in specs:
+        for task in spec.task_specs.values():
+            if isinstance(task, LoopTask):
+                child = spec.task_specs[task.task_spec]
+                if not child.completed_event.is_connected(task.merge_child):
+                    child.completed_event.connect(task.merge_child)
+
+
+def _lanes(process: etree._Element) -> dict[str, str]:
+    """Return the role of each flow node: the id of the innermost lane that names it."""
+    found: dict[str, tuple[int, str]] = {}
+    for lane in process.iter(f"{{{BPMN}}}lane"):
+        depth = sum(1 for _ in lane.iterancestors())
+        for reference in lane.findall(f"{{{BPMN}}}flowNodeRef"):
+            node = (reference.text or "").strip()
+            if node not in found or found[node][0] < depth:
+                found[node] = (depth, lane.get("id", ""))
+    return {node: lane for node, (_, lane) in found.items()}
+
+
+def _elements(process: etree._Element) -> Iterator[Element]:
+    """Yield what we know of every flow node of a process, those in embedded parts included."""
+    lanes, root = _lanes(process), process.getroottree().getroot()
+    messages = {message.get("id"): message for message in root.iter(f"{{{BPMN}}}message")}
+    for node in process.iter(etree.Element):
+        if not isinstance(node.tag, str) or not node.tag.startswith(f"{{{BPMN}}}") or local(node) not in FLOW_NODES:
+            continue
+        enclosing = [lanes[parent.get("id", "")] for parent in node.iterancestors() if parent.get("id", "") in lanes]
+        definition = node.find(f"{{{BPMN}}}messageEventDefinition")
+        message = messages.get(definition.get("messageRef")) if definition is not None else None
+        ours = extensions(node, "message")
+        role = node.get(f"{{{PS}}}role") or lanes.get(node.get("id", "")) or (enclosing[0] if enclosing else None)
+        yield Element(
+            id=node.get("id", ""),
+            kind=local(node),
+            name=" ".join((node.get("name") or "").split()),
+            name_en=" ".join((node.get(f"{{{PS}}}name_en") or node.get("name") or "").split()),
+            process=process.get("id", ""),
+            line=node.sourceline or 0,
+            role=role.split(".")[0] if role else None,
+            phase=node.get(f"{{{PS}}}phase"),
+            documentation=_text(node, f"{{{BPMN}}}documentation"),
+            documentation_en="\n".join(entry.text or "" for entry in extensions(node, "documentation_en")),
+            plan=_plan(node),
+            outputs=tuple((entry.get("variable", ""), entry.get("expression", "")) for entry in extensions(node, "output")),
+            arms=tuple((entry.get("limit", ""), entry.get("from")) for entry in extensions(node, "arm")),
+            meets=tuple(entry.get("limit", "") for entry in extensions(node, "meet")),
+            state=node.get(f"{{{PS}}}state"),
+            message=message.get("name") if message is not None else None,
+            message_role=ours[0].get("role") if ours else None,
+            message_form=ours[0].get("form") if ours else None,
+            called=node.get("calledElement"),
+        )
+
+
+def _text(node: etree._Element, tag: str) -> str:
+    return "\n".join((child.text or "").strip() for child in node.findall(tag))
+
+
+def _plan(node: etree._Element) -> Plan | None:
+    found = extensions(node, "task")
+    if not found:
+        return None
+    task = found[0]
+    return Plan(
+        form=task.get("form", ""), organisation=task.get("organisation"), person=task.get("person"), exclude=task.get("exclude"),
+        item=task.get("item"), role=task.get("role"), due=task.get("due"), limit=task.get("limit"), clock_start=task.get("from"),
+    )
+
+
+def _outline(process: etree._Element) -> list[str]:
+    """Return the ids of a process in the order a reader meets them: each branch whole, a join after its branches.
+
+    Flows that lead back are left aside; the nodes of an embedded part follow the part.
+    """
+    ahead: dict[str, list[str]] = {}
+    for node in process.iter(f"{{{BPMN}}}sequenceFlow", f"{{{BPMN}}}boundaryEvent"):
+        source, target = ("attachedToRef", "id") if local(node) == "boundaryEvent" else ("sourceRef", "targetRef")
+        ahead.setdefault(node.get(source, ""), []).append(node.get(target, ""))
+    order: list[str] = []
+
+    def reach(scope: etree._Element) -> None:
+        nodes = {child.get("id", ""): child for child in scope if isinstance(child.tag, str) and local(child) in FLOW_NODES}
+        starts = [node for node, child in nodes.items() if local(child) == "startEvent"]
+        forward, inward = _forward(starts, ahead, nodes), dict.fromkeys(nodes, 0)
+        for targets in forward.values():
+            for target in targets:
+                inward[target] += 1
+        stack = starts[::-1]
+        while stack:
+            node = stack.pop()
+            order.append(node)
+            if local(nodes[node]) in ("subProcess", "transaction"):
+                reach(nodes[node])
+            for target in reversed(forward.get(node, [])):
+                inward[target] -= 1
+                if inward[target] == 0:
+                    stack.append(target)
+
+    reach(process)
+    return order
+
+
+def _forward(starts: list[str], ahead: Mapping[str, list[str]], nodes: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the flows of a scope without those that lead back to a node on the way."""
+    forward: dict[str, list[str]] = {}
+    on_the_way: set[str] = set()
+    todo: list[tuple[str, bool]] = [(start, False) for start in starts]
+    while todo:
+        node, left = todo.pop()
+        if left:
+            on_the_way.discard(node)
+            continue
+        if node in forward:
+            continue
+        on_the_way.add(node)
+        forward[node] = [target for target in ahead.get(node, []) if target in nodes and target not in on_the_way]
+        todo.append((node, True))
+        todo.extend((target, False) for target in forward[node])
+    return forward

@@ -1,0 +1,43 @@
+// Bundles the pages' styles and scripts into ../static/dist, each with its hash in manifest.json and a gzipped twin.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import * as esbuild from 'esbuild';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = join(here, '..', 'static', 'dist');
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+
+await esbuild.build({
+  absWorkingDir: here,
+  entryPoints: { app: 'src/app.js', style: 'src/style.css', diagram: 'src/diagram.js' },
+  outdir: out,
+  bundle: true,
+  minify: true,
+  format: 'iife',
+  target: ['chrome109', 'firefox115', 'safari16'],
+  legalComments: 'linked',
+  loader: { '.woff': 'dataurl', '.woff2': 'dataurl', '.ttf': 'dataurl', '.eot': 'empty', '.svg': 'dataurl' },
+  logLevel: 'warning',
+});
+
+// One sprite of the icons that the templates name: `icon('phone')` is icons/outline/phone.svg of Tabler.
+const icons = JSON.parse(readFileSync(join(here, 'icons.json'), 'utf8'));
+const symbols = Object.entries(icons).map(([name, file]) => {
+  const svg = readFileSync(join(here, 'node_modules/@tabler/icons/icons/outline', `${file}.svg`), 'utf8');
+  const body = svg.replace(/<!--[\s\S]*?-->/g, '').replace(/^[\s\S]*?<svg[^>]*>/, '').replace(/<\/svg>\s*$/, '')
+    .replace(/<path stroke="none"[^>]*\/>/g, '').replace(/\s+/g, ' ').trim();
+  return `<symbol id="${name}" viewBox="0 0 24 24">${body}</symbol>`;
+});
+writeFileSync(join(out, 'icons.svg'), `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join('')}</svg>`);
+
+const manifest = {};
+for (const name of readdirSync(out)) {
+  const content = readFileSync(join(out, name));
+  manifest[name] = createHash('sha256').update(content).digest('hex').slice(0, 12);
+  writeFileSync(join(out, `${name}.gz`), gzipSync(content, { level: 9 }));
+}
+writeFileSync(join(out, 'manifest.json'), JSON.stringify(manifest, null, 1));

@@ -1,0 +1,123 @@
+"""Engine error → status and page, as one table; what nobody foresaw becomes an incident with a number."""
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import flask
+import sqlalchemy as sa
+from flask import g, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from engine import errors as engine_errors
+from engine import incidents
+from engine.attachments import FileRefused
+from engine.passwords import PasswordRefused
+from engine.people import CodeRefused, SignInBlocked, SignInRefused, TwoAdministrators
+from engine.transaction import transaction
+from models import IncidentKind
+from web.guards import SignInNeeded, SignInUnfinished
+from web.language import say
+
+if TYPE_CHECKING:
+    from web import Application
+
+log = logging.getLogger("pingshen.web")
+STATUS: dict[type[engine_errors.EngineError], int] = {
+    engine_errors.NotFound: 404, engine_errors.NotAllowed: 403, engine_errors.WorkItemNotOpen: 409, engine_errors.WorkItemTaken: 409,
+    engine_errors.FourEyes: 403, engine_errors.FormInvalid: 422, engine_errors.DraftOutdated: 409, engine_errors.CaseOnHold: 409,
+    engine_errors.CaseEnded: 409, engine_errors.CaseChanged: 409, engine_errors.NotNow: 409, engine_errors.StepFailed: 500,
+    engine_errors.InvalidInput: 422, engine_errors.ClockStartInFuture: 422, engine_errors.Deployment: 422, FileRefused: 422,
+    PasswordRefused: 422, SignInRefused: 422, SignInBlocked: 429, CodeRefused: 422, TwoAdministrators: 422,
+}
+ICONS = {404: "map", 403: "lock", 409: "check", 422: "alert", 429: "clock", 500: "retry", 503: "offline", 401: "clock", 413: "upload"}
+
+
+def sentence(error: engine_errors.EngineError) -> str:
+    """Return what a person reads about an error, in their language."""
+    fields = dict(error.fields)
+    if isinstance(error, PasswordRefused):
+        fields["why"] = say(error.why, fields)
+    if isinstance(error, engine_errors.WorkItemNotOpen) and fields.get("name"):
+        from web.jinja import moment
+
+        return say(error.by_whom) % {"name": fields["name"], "time": moment(fields["at"])}
+    return say(error.sentence) % fields if "%(" in error.sentence else say(error.sentence)
+
+
+def page(status: int, title: str, text: str, **more: object) -> ResponseReturnValue:
+    """Return an error's page."""
+    return flask.render_template("error.html", status=status, icon=ICONS.get(status, "info"), title=title, text=text, **more), status
+
+
+def set_up(app: Application) -> None:
+    """Connect the pages of errors."""
+
+    @app.errorhandler(engine_errors.EngineError)
+    def engine_error(error: engine_errors.EngineError) -> ResponseReturnValue:
+        status = STATUS.get(type(error), 400)
+        titles = {404: _("这里没有内容"), 403: _("您现在不能办理"), 409: _("没有提交"), 422: _("请再核对"), 429: _("请稍后再试"), 500: _("系统没能完成这一步")}
+        return page(status, titles.get(status, _("没有完成")), sentence(error), number=error.fields.get("number"))
+
+    @app.errorhandler(SignInNeeded)
+    def sign_in_needed(_error: SignInNeeded) -> ResponseReturnValue:
+        from web.views import sign_in
+
+        return sign_in.ask()
+
+    @app.errorhandler(SignInUnfinished)
+    def sign_in_unfinished(_error: SignInUnfinished) -> ResponseReturnValue:
+        row = g.sign_in
+        target = "sign_in.new_password" if row is not None and row.person.must_change_password else "sign_in.second_factor"
+        return flask.redirect(flask.url_for(target))
+
+    @app.errorhandler(CSRFError)
+    def csrf_failed(_error: CSRFError) -> ResponseReturnValue:
+        _be_nobody()
+        return page(400, _("这一页放得太久了"), _("为了安全，这次没有提交。请返回上一页，刷新后再试；写过的内容一般还在。"))
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
+        _be_nobody()
+        return page(413, _("内容太大"), _("一次最多提交 20 MB。请分次上传文件。"))
+
+    @app.errorhandler(StaleDataError)
+    def changed_meanwhile(_error: StaleDataError) -> ResponseReturnValue:
+        return engine_error(engine_errors.CaseChanged())
+
+    @app.errorhandler(sa.exc.OperationalError)
+    def database_away(error: sa.exc.OperationalError) -> ResponseReturnValue:
+        log.error("the database did not answer: %s", type(error.orig).__name__)
+        _be_nobody()
+        return page(503, _("数据库暂时没有回应"), _("没有提交任何内容，个案没有改变。请过一会儿再试。"))
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> ResponseReturnValue:
+        _be_nobody()
+        if error.code == 404:
+            return page(404, _("这里没有内容"), say(engine_errors.NotFound.sentence))
+        if error.code in (301, 302, 303, 307, 308) or error.code is None:
+            return error
+        return page(error.code, _("没有完成"), _("请求不完整，请返回后再试。"))
+
+    @app.errorhandler(Exception)
+    def unforeseen(error: Exception) -> ResponseReturnValue:
+        log.error("unforeseen: %s at %s", type(error).__name__, incidents.places(error)[-1:] or "?")
+        number = ""
+        try:
+            with transaction(app.sessions) as session:
+                number = incidents.write(session, IncidentKind.REQUEST, error, endpoint=request.endpoint or "").number
+        except sa.exc.SQLAlchemyError:
+            log.error("the incident could not be written")
+        _be_nobody()
+        return page(500, _("系统没能完成这一步"), _("个案没有改变。已记下并通知维护人员；事件编号不含个人信息，可以转告。"), number=number)
+
+
+def _be_nobody() -> None:
+    """An error before or after the request's transaction has nobody to greet."""
+    if "actor" not in g:
+        g.actor, g.sign_in, g.permitted, g.actor_known = None, None, frozenset(), False

@@ -1,0 +1,175 @@
+"""Filters and helpers of the templates: icons, moments and spans in words, clocks, who may do what."""
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import flask
+from flask import g, request
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from engine import clock, codes, deadlines
+from models import Deadline, Role, Warned
+from web import identity, words
+from web.language import either, is_english
+
+if TYPE_CHECKING:
+    from web import Application
+
+WEEKDAYS = "一二三四五六日"
+
+
+def set_up(app: Application) -> None:
+    """Lend the helpers to the templates."""
+    environment = app.jinja_env
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.add_extension("jinja2.ext.i18n")
+    environment.globals.update(
+        icon=icon, may=identity.may, now=clock.now, either=either, is_english=is_english, due=due, strip_clock=strip_clock, word=word,
+        nav=nav, words=words, Role=Role, here=here, csrf_field=csrf_field, settings=app.settings,
+    )
+    environment.filters.update(moment=moment, day=day, span=span, clock=clock_time, full=full, weekday=weekday)
+
+
+def icon(name: str, label: str = "") -> Markup:
+    """Return an icon of the sprite; without a label it is hidden from readers."""
+    sprite = flask.current_app.jinja_env.globals["asset"]("icons.svg")  # type: ignore[operator]
+    said = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
+    return Markup('<svg class="i" {}><use href="{}#{}"/></svg>').format(said, sprite, name)
+
+
+def csrf_field() -> Markup:
+    """Return the hidden field that a form needs to be accepted."""
+    from flask_wtf.csrf import generate_csrf
+
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def local(value: datetime) -> datetime:
+    """Return an instant in the office's zone."""
+    return value.astimezone(clock.zone())
+
+
+def moment(value: datetime | None) -> str:
+    """Return an instant in words: today, yesterday, tomorrow, else the day, with the time of day."""
+    if value is None:
+        return ""
+    then = local(value)
+    return f"{day(then.date())} {then:%H:%M}" if not is_english() else f"{day(then.date())}, {then:%H:%M}"
+
+
+def clock_time(value: datetime | None) -> str:
+    """Return the time of day."""
+    return f"{local(value):%H:%M}" if value else ""
+
+
+def full(value: datetime | date | None) -> str:
+    """Return an instant or day in figures, for tables and journals."""
+    if value is None:
+        return ""
+    return f"{local(value):%Y-%m-%d %H:%M}" if isinstance(value, datetime) else f"{value:%Y-%m-%d}"
+
+
+def day(value: date | datetime | None) -> str:
+    """Return a day in words; the year only when it is another one."""
+    if value is None:
+        return ""
+    value = local(value).date() if isinstance(value, datetime) else value
+    today = clock.today()
+    near = {0: _("今日"), -1: _("昨日"), 1: _("明日")}.get((value - today).days)
+    if near:
+        return near
+    if is_english():
+        return f"{value.day} {value:%b}" + (f" {value.year}" if value.year != today.year else "")
+    return (f"{value.year} 年 " if value.year != today.year else "") + f"{value.month} 月 {value.day} 日"
+
+
+def weekday(value: date) -> str:
+    """Return the day of the week."""
+    return f"{value:%A}" if is_english() else f"星期{WEEKDAYS[value.weekday()]}"
+
+
+def span(value: timedelta) -> str:
+    """Return how long something takes: minutes under two hours, hours under two days, then days."""
+    minutes = max(0, round(value.total_seconds() / 60))
+    if minutes < 120:
+        return _("%(minutes)s 分钟", minutes=minutes)
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return _("%(hours)s 小时 %(minutes)s 分", hours=hours, minutes=rest) if rest else _("%(hours)s 小时", hours=hours)
+    days, hours = divmod(hours, 24)
+    return _("%(days)s 天 %(hours)s 小时", days=days, hours=hours) if hours else _("%(days)s 天", days=days)
+
+
+LEVELS = {Warned.NONE: "ok", Warned.AMBER: "half", Warned.RED: "near", Warned.OVERDUE: "past", Warned.ESCALATED: "past"}
+
+
+def due(deadline: Deadline | None) -> Markup:
+    """Return a clock: a ring with the share of time used, the moment due, and what remains or how late it is."""
+    if deadline is None:
+        return Markup('<span class="due"><span><span class="t">{}</span></span></span>').format(_("不限时"))
+    now = clock.now()
+    level = deadlines.level(deadline, now)
+    used = _share(deadline, now)
+    late = deadlines.is_late(deadline, now)
+    if deadline.met_at is not None:
+        first = _("迟 %(span)s", span=span(deadline.met_at - deadline.due_at)) if late else _("限内")
+        second, kind = _("用时 %(span)s", span=span(deadline.met_at - deadline.start_at)), "past" if late else "met"
+    elif late:
+        first = _("已超时限 %(span)s", span=span(now - deadline.due_at))
+        second = _("%(moment)s 到期", moment=moment(deadline.due_at)) + (" · " + _("已报告上级") if level is Warned.ESCALATED else "")
+        kind = "past"
+    else:
+        first = _("%(moment)s 前", moment=moment(deadline.due_at))
+        left = _("还有 %(span)s", span=span(deadline.due_at - now))
+        second = left if level is Warned.NONE else f"{left} · " + _("已过 %(percent)s%%", percent=used)
+        kind = LEVELS[level]
+    return Markup('<span class="due {}">{}<span><span class="w">{}</span><span class="t">{}</span></span></span>').format(
+        kind, _ring(used, kind), first, second
+    )
+
+
+def _share(deadline: Deadline, now: datetime) -> int:
+    whole = (deadline.due_at - deadline.start_at).total_seconds()
+    return 100 if whole <= 0 else round(100 * ((deadline.met_at or now) - deadline.start_at).total_seconds() / whole)
+
+
+def _ring(used: int, kind: str) -> Markup:
+    mark = {"past": '<path d="M12 7v6M12 15.6v.6" stroke="currentColor" stroke-width="2.5" fill="none"/>',
+            "met": '<path d="M8 12.5l3 3 5-6" stroke="currentColor" stroke-width="2.2" fill="none"/>'}.get(kind, "")
+    return Markup(
+        '<svg viewBox="0 0 24 24" aria-hidden="true"><circle class="ring" cx="12" cy="12" r="9"/><circle class="arc" cx="12" cy="12" r="9"'
+        ' transform="rotate(-90 12 12)" pathLength="100" stroke-dasharray="{} 100"/>{}</svg>'
+    ).format(min(100, max(0, used)), Markup(mark))
+
+
+def strip_clock(deadline: Deadline) -> dict[str, Any]:
+    """Return what the strip on a case page says of one clock."""
+    now = clock.now()
+    late, used = deadlines.is_late(deadline, now), _share(deadline, now)
+    if deadline.met_at is not None:
+        kind, value = ("pastx" if late else "met"), span(deadline.met_at - deadline.start_at)
+        note = _("迟 %(span)s", span=span(deadline.met_at - deadline.due_at)) if late else _("限内")
+    elif late:
+        kind, value, note = "pastx", _("超 %(span)s", span=span(now - deadline.due_at)), ""
+    else:
+        kind = {"ok": "okx", "half": "now", "near": "nearx"}[LEVELS[deadlines.level(deadline, now)]]
+        value, note = _("还有 %(span)s", span=span(deadline.due_at - now)), ""
+    return {"kind": kind, "value": value, "note": note, "used": min(150, max(2, used)), "late": late}
+
+
+def word(key: str, code: str | None) -> str:
+    """Return the word of a code of a code list, in the language of the page."""
+    return codes.word(key, code, "en" if is_english() else "zh")
+
+
+def here(endpoint: str) -> Markup:
+    """Return the attribute that marks the current place in a menu."""
+    return Markup('aria-current="page"') if (request.endpoint or "").split(".")[0] == endpoint.split(".")[0] else Markup("")
+
+
+def nav() -> list[dict[str, Any]]:
+    """Return the person's menu: by role, with counts of work they may do."""
+    return words.menu(g.actor, g.permitted, g.get("session")) if g.get("actor") else []
+

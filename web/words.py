@@ -1,0 +1,137 @@
+"""Words: what enumerations, journal actions, messages and menus are called on a page."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
+
+from engine.permissions import Permission as P
+from models import Audience, CaseKind, CaseState, HoldReason, Hop, ItemState, Level, OrganisationKind, ReceiptMethod, Role, Title, WorkItemState
+
+if TYPE_CHECKING:
+    from engine.actor import Actor
+    from sqlalchemy.orm import Session
+
+ROLES: Mapping[Role, Any] = {
+    Role.VILLAGE_REPORTER: _l("村医"), Role.TOWNSHIP_REPORTER: _l("乡镇妇幼专干"), Role.FACILITY_REPORTER: _l("医疗机构指定专人"),
+    Role.OBSTETRIC_SAFETY_OFFICE: _l("产科安全管理办公室"), Role.UNIT_HEAD: _l("单位负责人"), Role.QC_OFFICER: _l("质控员"),
+    Role.MCH_HEAD: _l("妇幼机构负责人"), Role.INVESTIGATOR: _l("调查员"), Role.REDACTION_OFFICER: _l("脱敏人员"),
+    Role.COMMITTEE_CHAIR: _l("评审组组长"), Role.COMMITTEE_DEPUTY: _l("评审组副组长"), Role.COMMITTEE_MEMBER: _l("评审专家"),
+    Role.SECRETARY: _l("评审秘书"), Role.HEALTH_ADMINISTRATION: _l("卫生健康行政部门"), Role.ACCOUNTABILITY_OFFICER: _l("约谈督查人员"),
+    Role.RECTIFICATION_OWNER: _l("整改责任人"), Role.VERIFIER: _l("整改核查人"), Role.UPPER_REVIEWER: _l("上级评审专家"),
+    Role.PROCESS_ADMINISTRATOR: _l("流程管理员"), Role.SYSTEM_ADMINISTRATOR: _l("系统管理员"), Role.SECURITY_ADMINISTRATOR: _l("安全管理员"),
+    Role.AUDIT_ADMINISTRATOR: _l("审计管理员"),
+}
+KINDS: Mapping[CaseKind, Any] = {
+    CaseKind.MATERNAL_DEATH: _l("孕产妇死亡"), CaseKind.MATERNAL_DEATH_LATE: _l("晚期孕产妇死亡"),
+    CaseKind.PREGNANCY_ASSOCIATED: _l("妊娠相关但非因妊娠"), CaseKind.NEONATAL_DEATH: _l("新生儿死亡"), CaseKind.INFANT_DEATH: _l("婴儿死亡"),
+    CaseKind.U5_DEATH: _l("5岁以下儿童死亡"), CaseKind.PERINATAL_DEATH: _l("围产儿死亡"), CaseKind.MATERNAL_NEAR_MISS: _l("危重孕产妇"),
+    CaseKind.NEONATAL_NEAR_MISS: _l("危重新生儿"),
+}
+STATES: Mapping[CaseState, Any] = {
+    CaseState.NOTIFIED: _l("已通知"), CaseState.OPENED: _l("已开案"), CaseState.REPORTED: _l("已报送"), CaseState.VERIFIED: _l("已核实"),
+    CaseState.INVESTIGATING: _l("调查中"), CaseState.PREPARED: _l("评审准备"), CaseState.IN_REVIEW: _l("评审中"),
+    CaseState.CONCLUDED: _l("已有结论"), CaseState.SIGNED: _l("已签署"), CaseState.RECTIFYING: _l("整改中"), CaseState.CLOSED: _l("已结案"),
+    CaseState.MERGED: _l("已并入"), CaseState.OUT_OF_SCOPE: _l("不在范围"), CaseState.CONVERTED: _l("已转类"),
+}
+HOLD_REASONS: Mapping[HoldReason, Any] = {
+    HoldReason.AUTOPSY: _l("等待尸检"), HoldReason.POLICE: _l("公安办理中"), HoldReason.DISPUTE: _l("纠纷处理中"), HoldReason.OTHER: _l("其他原因"),
+}
+HOPS: Mapping[Hop, Any] = {
+    Hop.VILLAGE: _l("村 → 乡镇"), Hop.TOWNSHIP: _l("乡镇 → 妇幼机构"), Hop.FACILITY: _l("医疗机构 → 妇幼机构"), Hop.OTHER: _l("其他 → 妇幼机构"),
+}
+METHODS: Mapping[ReceiptMethod, Any] = {
+    ReceiptMethod.PHONE: _l("电话"), ReceiptMethod.IN_PERSON: _l("当面"), ReceiptMethod.NETWORK: _l("网络"),
+}
+ITEM_STATES: Mapping[ItemState, Any] = {
+    ItemState.OPEN: _l("办理中"), ItemState.SUBMITTED: _l("待核查"), ItemState.RETURNED: _l("已退回"), ItemState.VERIFIED: _l("已核查"),
+    ItemState.CANCELLED: _l("已取消"),
+}
+ITEM_TAGS: Mapping[ItemState, tuple[str, str]] = {
+    ItemState.OPEN: ("dai", "tool"), ItemState.SUBMITTED: ("hold", "eye"), ItemState.RETURNED: ("half", "arrow-back"),
+    ItemState.VERIFIED: ("done", "check"), ItemState.CANCELLED: ("", "x"),
+}
+WORK_STATES: Mapping[WorkItemState, Any] = {
+    WorkItemState.READY: _l("待认领"), WorkItemState.RESERVED: _l("办理中"), WorkItemState.COMPLETED: _l("已完成"), WorkItemState.EXITED: _l("不再需要"),
+}
+LEVELS: Mapping[Level, Any] = {
+    Level.VILLAGE: _l("村"), Level.TOWNSHIP: _l("乡镇"), Level.COUNTY: _l("县区"), Level.CITY: _l("市"), Level.PROVINCE: _l("省"),
+    Level.NATIONAL: _l("国家"),
+}
+ORGANISATION_KINDS: Mapping[OrganisationKind, Any] = {
+    OrganisationKind.AREA: _l("地区"), OrganisationKind.HEALTH_ADMINISTRATION: _l("卫生健康行政部门"),
+    OrganisationKind.MCH_INSTITUTION: _l("妇幼保健机构"), OrganisationKind.HOSPITAL: _l("医院"),
+    OrganisationKind.TOWNSHIP_HEALTH_CENTRE: _l("乡镇卫生院、社区卫生服务中心"), OrganisationKind.VILLAGE_CLINIC: _l("村卫生室"),
+    OrganisationKind.OTHER: _l("其他机构"),
+}
+TITLES: Mapping[Title, Any] = {
+    Title.RESIDENT: _l("住院医师"), Title.ATTENDING: _l("主治医师"), Title.ASSOCIATE_CHIEF: _l("副主任医师"), Title.CHIEF: _l("主任医师"),
+}
+AUDIENCES: Mapping[Audience, Any] = {
+    Audience.CASE: _l("实名资料"), Audience.OFFICE: _l("妇幼机构内部"), Audience.COMMITTEE: _l("评审组"), Audience.AUTHOR: _l("只有本人，公开前"),
+    Audience.ITEM: _l("整改有关人员"), Audience.ADMINISTRATION: _l("卫生健康行政部门可见"),
+}
+PARTIES: Mapping[str, Any] = {
+    "owner": _l("负责机构"), "facility": _l("发生机构"), "township": _l("居住乡镇"), "administration": _l("行政部门"), "notice": _l("通知单位"),
+    "former_owner": _l("原负责机构"),
+}
+UNITS: Mapping[str, Any] = {"h": _l("小时"), "d": _l("天"), "wd": _l("个工作日"), "dom": lazy_pgettext("day of month", "日前（次月）")}
+TOLD: Mapping[str, Any] = {"case_opened": _l("户籍地在您辖区的个案已开案，请配合入户调查。")}
+
+
+def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
+    """Return what a message says. It never names a subject."""
+    texts = {
+        "assigned": _("“%(step)s”等您办理。", step=step),
+        "passed_on": _("同事把“%(step)s”转交给您。", step=step),
+        "deadline_amber": _("“%(step)s”的时限已过半。", step=step),
+        "deadline_red": _("“%(step)s”临近时限。", step=step),
+        "deadline_overdue": _("“%(step)s”已超时限。", step=step),
+        "deadline_escalated": _("“%(step)s”超时限较久，已报告上级。", step=step),
+        "told": str(TOLD.get(detail.get("what", ""), _("个案有新情况。"))),
+    }
+    return texts.get(kind, _("有新情况。"))
+
+
+def menu(actor: Actor, permitted: frozenset[P], session: Session | None) -> list[dict[str, Any]]:
+    """Return the menu of a person: what their roles work with, in the order in which they need it."""
+    from engine import notices, work_items
+
+    roles = actor.roles
+    village = roles <= {Role.VILLAGE_REPORTER}
+    entries: list[tuple[str, str, Any, bool]] = [
+        ("home.show", "sun", _("今日"), True),
+        ("notices.new", "phone", _("电话通知"), P.NOTICE_TAKE in permitted and not ({Role.QC_OFFICER} & roles)),
+        ("work_items.queue", "inbox", _("任务"), P.WORK_ITEM_HAND_IN in permitted and not village),
+        ("notices.index", "phone", _("通知"), P.NOTICE_READ in permitted and not village),
+        ("cases.index", "folder", _("个案"), P.CASE_LIST in permitted),
+        ("packets.index", "book", _("资料与意见"), P.PACKET_READ in permitted),
+        ("conclusions.index", "gavel", _("结论"), P.CONCLUSION_READ in permitted),
+        ("rectifications.index", "tool", _("整改"), P.RECTIFICATION_READ in permitted),
+        ("accountability.index", "shield", _("约谈督查"), P.ACCOUNTABILITY_READ in permitted),
+        ("procedures.index", "route", _("流程"), P.PROCEDURE_READ in permitted and bool(roles & {Role.PROCESS_ADMINISTRATOR, Role.QC_OFFICER, Role.MCH_HEAD})),
+        ("profiles.index", "sliders", _("地方参数"), P.PROFILE_READ in permitted and bool(roles & {Role.PROCESS_ADMINISTRATOR, Role.QC_OFFICER, Role.MCH_HEAD})),
+        ("organisations.index", "sitemap", _("单位"), P.ORGANISATION_READ in permitted and bool(roles & _ADMINISTRATION)),
+        ("people.index", "people", _("人员"), P.PERSON_READ in permitted),
+        ("calendar.index", "calendar", _("工作日历"), P.CALENDAR_EDIT in permitted),
+        ("incidents.index", "alert", _("事件"), P.INCIDENT_RETRY in permitted),
+        ("journal.index", "history", _("操作日志"), P.JOURNAL_READ in permitted),
+    ]
+    counts: dict[str, int] = {}
+    if session is not None and P.WORK_ITEM_HAND_IN in permitted:
+        counts["work_items.queue"] = work_items.counts(session, actor)["all"]
+    if session is not None and P.NOTICE_READ in permitted and not village:
+        counts["notices.index"] = notices.waiting(session, actor)
+    return [
+        {"endpoint": endpoint, "url": url_for(endpoint), "icon": icon, "label": label, "count": counts.get(endpoint)}
+        for endpoint, icon, label, shown in entries if shown
+    ]
+
+
+_ADMINISTRATION = {
+    Role.PROCESS_ADMINISTRATOR, Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR, Role.QC_OFFICER, Role.MCH_HEAD,
+}
