@@ -283,6 +283,11 @@ def reference(session: Session, case: Case) -> str:
     return case.number or session.scalar(sa.select(sa.func.min(Notice.number)).where(Notice.case_id == case.id)) or str(case.id)
 
 
+def name_of(session: Session, case_id: UUID) -> str | None:
+    """Return the subject's name as known now; for those who see the case identified."""
+    return session.scalar(sa.select(Subject.name).where(Subject.source == Source.CASE, Subject.source_id == case_id))
+
+
 def messages_for(session: Session, actor: Actor, case: Case) -> list[tuple[Subscription, workflow.Element]]:
     """Return the messages that the case waits for and the actor's roles may send."""
     elements = procedures.deployed(session, case.procedure_version_id).specification.elements

@@ -106,6 +106,13 @@ def meet(session: Session, case: Case, keys: Sequence[str]) -> None:
         )
 
 
+def met_by_call(session: Session, task_id: UUID, called_at: datetime) -> None:
+    """Let a task's clock be met by the call it speaks of, not by its being written down."""
+    deadline = session.scalar(sa.select(Deadline).where(Deadline.task_id == task_id, Deadline.kind == DeadlineKind.LIMIT))
+    if deadline is not None:
+        deadline.met_at, deadline.next_at = max(called_at, deadline.start_at), None
+
+
 def extend(session: Session, task_id: UUID, due_at: datetime) -> None:
     """Move the end of a task's clock; what was told stays told."""
     deadline = session.scalar(sa.select(Deadline).where(Deadline.task_id == task_id, Deadline.kind == DeadlineKind.LIMIT, Deadline.met_at.is_(None)))

@@ -274,7 +274,7 @@ def receive_notice(command: Command, arguments: Mapping[str, Any]) -> None:
 
 @service
 def pass_notice_on(command: Command, arguments: Mapping[str, Any]) -> None:
-    """Keep the township's call as a notice of its own hop: its clock began at `learned_at` and was met at `notified_at`.
+    """Keep the township's call as a notice of its own hop: the clock of its step began at `learned_at` and was met at `notified_at`.
 
     Source:
         Review procedures, §3 Clock start, §5.1 step 2.
@@ -297,7 +297,8 @@ def pass_notice_on(command: Command, arguments: Mapping[str, Any]) -> None:
         late_reason=arguments.get("late_reason"),
     )
     session.add(notice)
-    deadlines.note_notice(session, case, notice, limit)
+    if record is not None and record.work_item_id is not None:
+        deadlines.met_by_call(session, record.work_item_id, notified_at)
 
 
 # ── who and where ──

@@ -576,3 +576,19 @@ def _current(command: Command) -> Packet:
 
 def _reader(command: Command, person: str) -> PacketReader | None:
     return command.session.get(PacketReader, (_current(command).id, UUID(person)))
+
+
+def version_of(session: Session, packet: Packet) -> UUID:
+    """Return the procedure version under which a packet's case runs."""
+    return session.scalars(sa.select(Case.procedure_version_id).where(Case.id == packet.case_id)).one()
+
+
+def reading_context(session: Session, packet: Packet, form: Form) -> forms.Context:
+    """Return what is needed to show a committee's record: its lists, and nothing of the case."""
+    from engine import choices, environment, organisations
+
+    case = session.scalars(sa.select(Case).where(Case.id == packet.case_id)).one()
+    owner = organisations.get(session, case.owner_id)
+    extra = {"timeline": lambda: timeline_choices(session, case), "people.panel": lambda: panel_choices(session, case)}
+    names = {"known": {}, "person": {}, "variables": {}, "now": None, "case": {}}
+    return forms.Context(environment.of_case(session, case), names, choices.of_form(session, form, owner, extra))

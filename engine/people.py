@@ -5,7 +5,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -180,6 +180,17 @@ def end_all(session: Session, actor: Actor, person_id: UUID, *, but: UUID | None
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
+def keep_search(session: Session, row: SignIn, words: str) -> str:
+    """Keep what somebody searches for with the session, since a name does not belong into an address. Returns its key."""
+    plain = words.strip()[:60]
+    if not plain:
+        return ""
+    key = secrets.token_hex(4)
+    row.searches = {**dict(list(row.searches.items())[-19:]), key: plain}
+    session.flush()
+    return key
+
+
 def sign_ins(session: Session, policy: Policy, person_id: UUID) -> list[SignIn]:
     """Return the running sessions of a person, newest first."""
     now = clock.now()
@@ -350,6 +361,12 @@ def find(session: Session, words: str = "", *, page: int = 1, per_page: int = 50
         .order_by(Person.is_active.desc(), Person.name, Person.username).limit(per_page).offset((page - 1) * per_page)
     ).all()
     return rows, count
+
+
+def names(session: Session, keys: Iterable[str | None]) -> list[tuple[UUID, str]]:
+    """Return the names of people by their keys in text."""
+    wanted = [UUID(key) for key in keys if key]
+    return [(person_id, name) for person_id, name in session.execute(sa.select(Person.id, Person.name).where(Person.id.in_(wanted)))]
 
 
 def get(session: Session, username: str) -> Person:

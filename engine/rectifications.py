@@ -13,7 +13,7 @@ from engine import cases, clock, feel, journal, numbers, permissions, records
 from engine.errors import NotFound, StepFailed
 from engine.permissions import Permission
 from engine.services import service
-from models import CaseParty, ItemState, Organisation, RectificationItem, WorkItem
+from models import CaseParty, ItemState, Organisation, Record, RectificationItem, WorkItem, WorkItemState
 
 if TYPE_CHECKING:
     from engine.actor import Actor
@@ -142,3 +142,19 @@ def note_item(command: Command, arguments: Mapping[str, Any]) -> None:
         item.ended_at = clock.now()
 
 
+
+
+def steps(session: Session, item: RectificationItem) -> list[WorkItem]:
+    """Return the steps of an item, done and open, in order."""
+    return list(session.scalars(
+        sa.select(WorkItem).options(joinedload(WorkItem.completed_by), joinedload(WorkItem.person))
+        .where(WorkItem.rectification_item_id == item.id, WorkItem.state != WorkItemState.EXITED).order_by(WorkItem.offered_at, WorkItem.id)
+    ))
+
+
+def reports(session: Session, item: RectificationItem) -> list[Record]:
+    """Return what was reported and decided about an item, in order."""
+    return list(session.scalars(
+        sa.select(Record).options(joinedload(Record.submitted_by)).join(WorkItem, WorkItem.id == Record.work_item_id)
+        .where(WorkItem.rectification_item_id == item.id).order_by(Record.submitted_at, Record.id)
+    ))

@@ -404,7 +404,7 @@ def claim(session: Session, actor: Actor, item_id: UUID) -> WorkItem:
         session.refresh(item)
         if item.person_id == actor.person_id and item.state is WorkItemState.RESERVED:
             return item
-        raise _why_not(session, actor, item)
+        raise why_not(session, actor, item)
     item = _visible(session, actor, item_id)
     session.refresh(item)
     journal.record(session, actor, "work-item:claim", case_id=item.case_id, object_id=item.id, element=item.element)
@@ -427,7 +427,7 @@ def release(session: Session, actor: Actor, item_id: UUID) -> WorkItem:
         .values(state=WorkItemState.READY, person_id=None, claimed_at=None).execution_options(synchronize_session=False)
     )
     if freed.rowcount != 1:  # type: ignore[attr-defined]
-        raise _why_not(session, actor, item)
+        raise why_not(session, actor, item)
     session.refresh(item)
     journal.record(session, actor, "work-item:release", case_id=item.case_id, object_id=item.id, element=item.element)
     session.flush()
@@ -452,7 +452,7 @@ def delegate(session: Session, actor: Actor, item_id: UUID, to: UUID) -> WorkIte
         .values(state=WorkItemState.RESERVED, person_id=to, claimed_at=clock.now()).execution_options(synchronize_session=False)
     )
     if passed.rowcount != 1:  # type: ignore[attr-defined]
-        raise _why_not(session, actor, item)
+        raise why_not(session, actor, item)
     theirs = session.scalar(sa.select(Draft.id).where(Draft.work_item_id == item_id, Draft.person_id == to))
     if theirs is None:
         session.execute(sa.update(Draft).where(Draft.work_item_id == item_id, Draft.person_id == actor.person_id).values(person_id=to))
@@ -536,7 +536,7 @@ def hand_in(session: Session, actor: Actor, item_id: UUID, answers: Mapping[str,
     if item.state is WorkItemState.COMPLETED and item.command_key == key and item.completed_by_id == actor.person_id:
         return HandedIn(item, session.scalar(sa.select(Record).where(Record.work_item_id == item.id)), (), False)
     if not head.is_theirs:
-        raise _why_not(session, actor, item)
+        raise why_not(session, actor, item)
     if case.held_at is not None:
         raise CaseOnHold
     if case.state in FINAL_STATES:
@@ -618,7 +618,7 @@ def _finish(
         .execution_options(synchronize_session=False)
     )
     if swapped.rowcount != 1:  # type: ignore[attr-defined]
-        raise _why_not(session, actor, item)
+        raise why_not(session, actor, item)
     if head.deadline is not None and now > head.deadline.due_at:
         head.deadline.late_reason = checked.answers.get("late_reason") or head.deadline.late_reason
         deadlines.warn(session, case, head.deadline, now)
@@ -642,7 +642,7 @@ def _finish(
     return HandedIn(item, record, tuple(opened), True)
 
 
-def _why_not(session: Session, actor: Actor, item: WorkItem) -> Exception:
+def why_not(session: Session, actor: Actor, item: WorkItem) -> Exception:
     """Return the reason why a work item is not this actor's to do now."""
     session.refresh(item, ["state", "person_id", "completed_by_id", "completed_at"])
     if item.state is WorkItemState.COMPLETED and item.completed_by_id:
@@ -657,3 +657,16 @@ def _why_not(session: Session, actor: Actor, item: WorkItem) -> Exception:
         return WorkItemTaken(name=person.name if person else "")
     return NotAllowed()
 
+
+
+def done_with(session: Session, actor: Actor, item_id: UUID, key: str) -> HandedIn | None:
+    """Return what a hand-in with this key did, if the actor made it before: the same button pressed twice."""
+    item = session.scalar(
+        sa.select(WorkItem).where(WorkItem.id == item_id, WorkItem.command_key == key, WorkItem.completed_by_id == actor.person_id)
+    ) if key else None
+    return HandedIn(item, None, (), False) if item is not None else None
+
+
+def saved_at(session: Session, actor: Actor, item_id: UUID) -> datetime | None:
+    """Return when a person's draft was saved last."""
+    return session.scalar(sa.select(Draft.saved_at).where(Draft.work_item_id == item_id, Draft.person_id == actor.person_id))

@@ -51,7 +51,7 @@ def sentence(error: engine_errors.EngineError) -> str:
 
 def page(status: int, title: str, text: str, **more: object) -> ResponseReturnValue:
     """Return an error's page."""
-    return flask.render_template("error.html", status=status, icon=ICONS.get(status, "info"), title=title, text=text, **more), status
+    return flask.render_template("error.html", status=status, icon_name=ICONS.get(status, "info"), title=title, text=text, **more), status
 
 
 def set_up(app: Application) -> None:

@@ -9,10 +9,11 @@ from flask import g, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from engine import clock, codes, deadlines
-from models import Deadline, Role, Warned
+from engine import clock, codes, deadlines, messages, profiles
+from models import Case, Deadline, Role, Warned
 from web import identity, words
 from web.language import either, is_english
+from web.places import back_here
 
 if TYPE_CHECKING:
     from web import Application
@@ -27,9 +28,12 @@ def set_up(app: Application) -> None:
     environment.add_extension("jinja2.ext.i18n")
     environment.globals.update(
         icon=icon, may=identity.may, now=clock.now, either=either, is_english=is_english, due=due, strip_clock=strip_clock, word=word,
-        nav=nav, words=words, Role=Role, here=here, csrf_field=csrf_field, settings=app.settings,
+        nav=nav, words=words, Role=Role, here=here, csrf_field=csrf_field, settings=app.settings, seal=seal, back_here=back_here,
+        unread=unread, file_kinds=lambda: codes.lists()["CS-FILEKIND"].codes, code_list=lambda key: codes.lists()[key].codes if key in codes.lists() else (),
+        answered=answered, rung_name=words.rung_name, value_words=words.value_words, limit_name=limit_name,
     )
-    environment.filters.update(moment=moment, day=day, span=span, clock=clock_time, full=full, weekday=weekday)
+    app.context_processor(lambda: {"actor": g.get("actor"), "sign_in": g.get("sign_in")})
+    environment.filters.update(moment=moment, day=day, span=span, clock=clock_time, full=full, weekday=weekday, rung=words.rung_name)
 
 
 def icon(name: str, label: str = "") -> Markup:
@@ -37,6 +41,21 @@ def icon(name: str, label: str = "") -> Markup:
     sprite = flask.current_app.jinja_env.globals["asset"]("icons.svg")  # type: ignore[operator]
     said = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
     return Markup('<svg class="i" {}><use href="{}#{}"/></svg>').format(said, sprite, name)
+
+
+def seal(colour: str = "var(--ps-dai)") -> Markup:
+    """Return the product's mark: the twelve cells."""
+    return Markup(
+        '<svg class="seal" viewBox="0 0 28 28" aria-hidden="true"><rect x="1" y="1" width="26" height="26" rx="4" fill="none" stroke="{0}"'
+        ' stroke-width="1.6"/><path d="M7 8.5h14M7 14h14M7 19.5h14M11.7 5.5v17M16.3 5.5v17" stroke="{0}" stroke-width="1.3"/></svg>'
+    ).format(colour)
+
+
+def unread() -> int:
+    """Return how many messages the person has not read; asked once a page."""
+    if "unread" not in g:
+        g.unread = messages.unread(g.session, g.actor.person_id) if g.get("actor") and g.get("session") is not None else 0
+    return int(g.unread)
 
 
 def csrf_field() -> Markup:
@@ -173,3 +192,14 @@ def nav() -> list[dict[str, Any]]:
     """Return the person's menu: by role, with counts of work they may do."""
     return words.menu(g.actor, g.permitted, g.get("session")) if g.get("actor") else []
 
+
+
+def answered(node: Any) -> bool:
+    """Tell whether something inside a group was answered."""
+    return any(inner.value not in (None, "", [], False, {}) for inner in node.inputs() if not inner.children and inner.path)
+
+
+def limit_name(case: Case, key: str) -> str:
+    """Return what a clock of a case is called, by its profile."""
+    entry = profiles.values(g.session, case.profile_version_id).describe(key)
+    return either(entry.get("name", key), entry.get("name_en"))

@@ -9,11 +9,16 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
+from engine import codes
 from engine.permissions import Permission as P
 from models import Audience, CaseKind, CaseState, HoldReason, Hop, ItemState, Level, OrganisationKind, ReceiptMethod, Role, Title, WorkItemState
 
+from web.language import either
+
 if TYPE_CHECKING:
     from engine.actor import Actor
+    from engine.profiles import Values
+    from models import JournalEntry, WorkItem
     from sqlalchemy.orm import Session
 
 ROLES: Mapping[Role, Any] = {
@@ -135,3 +140,85 @@ def menu(actor: Actor, permitted: frozenset[P], session: Session | None) -> list
 _ADMINISTRATION = {
     Role.PROCESS_ADMINISTRATOR, Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR, Role.QC_OFFICER, Role.MCH_HEAD,
 }
+
+
+def act(entry: JournalEntry, name: str, item: WorkItem | None, values: Values) -> str:
+    """Return what an entry of a case's journal says, as a sentence; nothing for what does not belong to the course."""
+    detail = entry.detail
+    step = either(item.name, item.name_en) if item is not None else ""
+    limit = values.describe(str(detail.get("limit", "")))
+    clock_name = either(limit.get("name", str(detail.get("limit", ""))), limit.get("name_en"))
+    texts: dict[str, str] = {
+        "notice:take": _("%(name)s 记录了电话通知 %(number)s。", name=name, number=detail.get("number", "")),
+        "work-item:hand-in": _("%(name)s 完成“%(step)s”。", name=name, step=step) if detail.get("version", 1) == 1
+        else _("%(name)s 完成“%(step)s”，第 %(version)s 版。", name=name, step=step, version=detail.get("version")),
+        "deadline:overdue": _("“%(clock)s”已超时限，已告知 %(count)s 人。", clock=clock_name, count=detail.get("people", 0)),
+        "deadline:escalated": _("“%(clock)s”超时限较久，已报告上级。", clock=clock_name),
+        "timer:fire": _("定时到点，流程走到下一步。"),
+        "case:hold": _("%(name)s 暂缓办理：%(reason)s。", name=name, reason=str(_reason(detail.get("reason")))),
+        "case:resume": _("%(name)s 恢复办理。", name=name),
+        "case:merge": _("%(name)s 把本个案并入另一个案。", name=name),
+        "case:join": _("%(count)s 份通知并入本个案，时限从最早的一份起算。", count=len(detail.get("notices", []))),
+        "case:reopen": _("%(name)s 重新评审：%(reason)s", name=name, reason=detail.get("reason", "")),
+        "case:message": _("%(name)s 办理了流程中的一个动作。", name=name),
+        "packet:recuse": _("一位专家回避，资料已收回。"),
+        "accountability:cross": _("按触发情形移交约谈督查，只移交规定的内容。"),
+        "work-item:delegate": _("%(name)s 把“%(step)s”转交同事。", name=name, step=step),
+        "attachment:store": _("%(name)s 上传了一份文件。", name=name),
+    }
+    return texts.get(entry.action, "")
+
+
+def _reason(value: Any) -> Any:
+    return HOLD_REASONS[HoldReason(value)] if value in {reason.value for reason in HoldReason} else ""
+
+
+ACTIONS: Mapping[str, Any] = {
+    "case:read": _l("查阅个案"), "case:read-journal": _l("查阅个案日志"), "work-item:read": _l("查阅任务"), "packet:read": _l("查阅资料"),
+    "attachment:read": _l("取文件"), "rectification:read": _l("查阅整改"), "accountability:read": _l("查阅约谈卷宗"), "conclusion:read": _l("查阅结论"),
+    "notice:take": _l("记录通知"), "case:begin": _l("个案开始"), "case:hold": _l("暂缓"), "case:resume": _l("恢复"), "case:merge": _l("并入"),
+    "case:join": _l("并入本个案"), "case:reopen": _l("重新评审"), "case:message": _l("流程动作"), "work-item:claim": _l("认领"),
+    "work-item:release": _l("放回"), "work-item:delegate": _l("转交"), "work-item:hand-in": _l("提交"), "timer:fire": _l("定时"),
+    "deadline:overdue": _l("超时限"), "deadline:escalated": _l("报告上级"), "packet:recuse": _l("回避"), "accountability:cross": _l("移交"),
+    "attachment:store": _l("上传文件"), "attachment:remove": _l("去掉文件"), "person:sign-in": _l("登录"), "person:sign-out": _l("退出"),
+    "person:sign-in-failed": _l("登录失败"), "person:second-factor": _l("启用第二重验证"), "person:second-factor-shown": _l("第二重验证"),
+    "person:second-factor-reset": _l("重置第二重验证"), "person:password": _l("换密码"), "person:password-issued": _l("发放密码"),
+    "person:end-sessions": _l("结束登录"), "person:add": _l("新增人员"), "person:change": _l("修改人员"), "person:appoint": _l("任职"),
+    "person:dismiss": _l("免职"), "organisation:add": _l("新增单位"), "organisation:change": _l("修改单位"), "calendar:set": _l("修改日历"),
+    "procedure:deploy": _l("部署流程"), "procedure:activate": _l("启用流程"), "incident:retried": _l("重试事件"), "incident:dismissed": _l("了结事件"),
+    "journal:read": _l("查阅操作日志"),
+}
+
+VALUE_NAMES: Mapping[str, Any] = {
+    "maternal_review_mode": _l("孕产妇死亡评审方式"), "onsite_required": _l("必须现场调查"), "household_investigation": _l("入户调查"),
+    "blinding": _l("盲法"), "quorum_share": _l("法定人数比例"), "quorum_min": _l("法定人数下限"), "external_required": _l("必须有外部专家"),
+    "required_disciplines": _l("必须到会的专业"), "voting_title_min": _l("表决专家最低职称"), "accountability_triggers": _l("约谈触发"),
+    "city_review_required": _l("必须市级评审"), "province_report_required": _l("必须报送省级"), "levels": _l("层级"), "office_opens": _l("上班"),
+    "office_closes": _l("下班"), "case_prefix": _l("编号前缀"), "stages": _l("全程分析阶段"), "hidden_fields": _l("不用的字段"),
+    "item_days_max": _l("整改最长天数"),
+}
+VALUE_WORDS: Mapping[str, Any] = {
+    "per_case": _l("逐例"), "quarterly_collective": _l("每季集中"), "patient_only": _l("只遮盖患者"), "patient_and_provider": _l("遮盖患者和机构"),
+    "conclusion": _l("结论为可避免"), "event": _l("发生孕产妇死亡"), "trace_back": _l("逐例倒查"), "area": _l("地区工作"),
+    "with_township": _l("有居住乡镇就做"), "village": _l("村"), "township": _l("乡镇"), "county": _l("县区"), "city": _l("市"), "province": _l("省"),
+    "associate_chief": _l("副主任医师"), "chief": _l("主任医师"), "obstetrics": _l("产科"),
+}
+
+
+def rung_name(rung: str) -> str:
+    """Return a rung of the escalation ladder in words."""
+    capacity, _dot, role = rung.partition(".")
+    return f"{PARTIES.get(capacity, capacity)} {ROLES[Role(role)]}" if role in {entry.value for entry in Role} else rung
+
+
+def value_words(key: str, value: Any) -> str:
+    """Return a value of a profile in words."""
+    if isinstance(value, bool):
+        return _("是") if value else _("否")
+    if isinstance(value, list):
+        return "、".join(value_words(key, entry) for entry in value) or _("无")
+    if key == "stages":
+        return codes.word("CS-STAGE", str(value), "en" if either("zh", "en") == "en" else "zh")
+    if key == "quorum_share" and isinstance(value, float):
+        return f"{value:.0%}"
+    return str(VALUE_WORDS.get(str(value), value)) if value != "" else _("无")

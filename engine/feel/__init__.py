@@ -1,17 +1,18 @@
-"""FEEL, the expression language of DMN 1.5, and its decisions: the language of every expression in a diagram, table or form.
+"""FEEL, the expression language of DMN 1.5, and its decisions: the language of every diagram, table and form.
 
-    evaluate("form.age >= 35 and form.parity > 4", task_data, environment)       → True
-    unary_test('"maternal","late"', "late", {}, environment)                      → True
-    script([("due", "add working days(today(), 2)")], task_data, environment)     → {"due": {"$": "d", "v": "2026-11-24"}}
-    read(xml).decide("scope", task_data, environment)                             → the result in wire form
-    check("form.agee > 35").names                                                 → what it needs, and where it says so
+    evaluate("form.age >= 35 and form.parity > 4", task_data, environment)      → True
+    unary_test('"maternal","late"', "late", {}, environment)                    → True
+    script([("due", "add working days(today(), 2)")], task_data, environment)   → {"due": {"$": "d", "v": "2026-11-24"}}
+    decisions.read(xml).decide("scope", task_data, environment)                 → the result
+    check("form.agee > 35").names                                               → what it needs, and where it says so
 
 Variables and results are in wire form: plain JSON, and `{"$": tag, "v": text}` for dates, durations and the like
-(`engine.feel.values` tells the tags). `to_wire` and `from_wire` lead there and back. Everything that can go wrong with an
-expression is a `FeelError`; no text of an expression is ever run as Python. Nothing here knows of cases or diagrams.
+(`engine.feel.values` tells the tags). `to_wire` and `from_wire` lead there and back. Everything that can go wrong with
+an expression is a `FeelError`; no text of an expression is ever run as Python. Nothing here knows of cases or diagrams.
 """
 
-from engine.feel.decisions import Model, read
+from engine.feel import decisions
+from engine.feel.decisions import Model
 from engine.feel.environment import Calendar, Environment, Limits
 from engine.feel.errors import (
     DecisionFailed,
@@ -72,9 +73,9 @@ __all__ = [
     "Wire",
     "check",
     "compile_expression",
+    "decisions",
     "evaluate",
     "from_wire",
-    "read",
     "script",
     "to_wire",
     "unary_test",

@@ -1,8 +1,8 @@
 """The built-in functions of FEEL (DMN 1.5, 10.3.4), and working days on top of the environment's calendar.
 
-A function is written with the signature a modeller knows; `|` separates kinds, `?` marks a last parameter that may be left
-out, `*` one that takes all remaining arguments. Its Python function gets the run and the values, and gives None where
-FEEL gives null.
+A function is written with the signature a modeller knows; `|` separates kinds, `?` marks a last parameter that may be
+left out, `*` one that takes all remaining arguments. Its Python function gets the run and the values, and gives None
+where FEEL gives null.
 """
 
 import re
@@ -1216,7 +1216,7 @@ def range_of(run: Run, text: str) -> Range | None:
     low, high = _range_end(low_text), _range_end(high_text)
     if (low is None) != (not low_text) or (high is None) != (not high_text):
         return None
-    if low is None and high is None or low is None and opening == "[" or high is None and closing == "]":
+    if (low is None and (high is None or opening == "[")) or (high is None and closing == "]"):
         return None
     both = low is not None and high is not None
     if both and (type(low) is not type(high) or operators.ordered("<=", low, high, run) is not True):

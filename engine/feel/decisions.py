@@ -1,8 +1,8 @@
 """Decision models: read, compiled once, evaluated (DMN 1.5, chapters 6 to 8 and 10).
 
 A decision is evaluated with what it requires, each element once in a call. Under a strict evaluation every error is the
-error of the call. Otherwise an error makes null of the boxed expression or decision in which it happened, as the standard
-has it, and its reason is kept.
+error of the call. Otherwise an error makes null of the boxed expression or decision in which it happened, as the
+standard has it, and its reason is kept.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ from engine.feel.errors import (
     ModelRefused,
     Reason,
 )
-from engine.feel.evaluator import Code, Compiler, Frame, Iteration, call_function, define
+from engine.feel.evaluator import Code, Compiler, Frame, Iteration, call_function, define, nth
 from engine.feel.kinds import MISFIT, BuiltinType, Type
 from engine.feel.values import Function, Value, Wire, decode, kind, to_wire
 
@@ -45,9 +45,9 @@ def read(xml: bytes, imports: Iterable["Model"] = ()) -> "Model":
         imports: The models that it imports, found by their namespaces.
 
     Raises:
-        ModelRefused: The XML is broken or is not DMN; an import is missing; or a function is of kind Java or PMML. The error
-            names the decision. Expressions that are not FEEL do not stop the reading: they are `Model.problems`, and
-            errors of the decisions that use them.
+        ModelRefused: The XML is broken or is not DMN; an import is missing; or a function is of kind Java or PMML. The
+            error names the decision. Expressions that are not FEEL do not stop the reading: they are `Model.problems`,
+            and errors of the decisions that use them.
     """
     return Model(dmn.read_xml(xml), {model.namespace: model for model in imports})
 
@@ -127,8 +127,7 @@ class Element:
     """An element of a model with its compiled logic.
 
     Attributes:
-        requires: What it needs: the name by which it is seen, that of the import it comes from (None for its own model),
-            and the element.
+        requires: What it needs, each with the name of the import it comes from (None for its own model).
         code: What computes a decision, or makes the function of a knowledge model; None without logic.
         size: The number of nodes of the code.
     """
@@ -181,6 +180,7 @@ class Model:
                 raise ModelRefused(f"the imported model {name!r} is missing")
             self.imports[name] = imports[namespace]
         self._problems: list[FeelError] = []
+        self._unknown_types: set[str] = set()
         self.size = 0
         self._definitions = {item.name: item for item in definitions.items}
         self._types: dict[tuple[str, bool], Type | None] = {}
@@ -195,6 +195,7 @@ class Model:
         )
         for item in definitions.items:
             self._check_type(item)
+            self.type(item.name)
         for element in self._by_id.values():
             self._connect(element)
         self._check_circles()
@@ -204,7 +205,7 @@ class Model:
 
     @property
     def unknown_names(self) -> Mapping[str, frozenset[str]]:
-        """By decision: names it reads that it does not require and that are not built in, hence from the environment."""
+        """By decision: names it reads but does not require and that are not built in, hence from the environment."""
         return {name: each.unknown_names for name, each in self._by_name.items() if each.unknown_names}
 
     def decide(
@@ -220,8 +221,9 @@ class Model:
 
         Args:
             name: What to decide.
-            names: The inputs in wire form, by name; those of an imported model stand in a context under the name of the
-                import, or by their own name. For a knowledge model or service: its parameters.
+            names: The inputs in wire form, by name; one that is not there is a variable that is not there. Those of an
+                imported model stand in a context under the name of the import, or by their own name. For a knowledge
+                model or service: its parameters.
             strict: Raise every error. Otherwise errors give null where they happen, as the standard has it.
             reasons: A list to which the reasons of nulls are added, at most 50.
 
@@ -252,7 +254,7 @@ class Model:
     # Types
 
     def type(self, name: str | None, *, check_values: bool = True) -> Type | None:
-        """Return a type by its name; None when it is Any or unknown, which is a problem of the model."""
+        """Return a type by its name; None when it is Any or unknown."""
         if not name:
             return None
         key = (name, check_values)
@@ -261,20 +263,24 @@ class Model:
         return self._types[key]
 
     def _find_type(self, name: str, check_values: bool) -> Type | None:
-        plain = name.removeprefix("feel:").removeprefix("feel.")
-        plain = _TYPE_ALIASES.get(plain, plain)
+        plain = _plain_type(name)
         if plain in self._definitions:
             return ItemType(self._definitions[plain], self, check_values=check_values)
         if plain in kinds.NAMES:
             return None if plain == "Any" else BuiltinType(plain)
         alias, _, rest = plain.partition(".")
-        if rest and alias in self.imports:
-            return self.imports[alias].type(rest, check_values=check_values)
-        self._problems.append(ModelRefused(f"there is no type {name!r}"))
-        return None
+        return self.imports[alias].type(rest, check_values=check_values) if rest and alias in self.imports else None
+
+    def declared_type(self, name: str | None) -> Type | None:
+        """Return the type that a variable declares; an unknown one is a problem of the model."""
+        found = self.type(name)
+        if name and found is None and _plain_type(name) != "Any" and name not in self._unknown_types:
+            self._unknown_types.add(name)
+            self._problems.append(ModelRefused(f"there is no type {name!r}"))
+        return found
 
     def _check_type(self, item: dmn.ItemDefinition) -> None:
-        """Find the types that a type rests on.
+        """Compile a type and find those it rests on.
 
         Raises:
             ModelRefused: It rests on itself.
@@ -286,8 +292,7 @@ class Model:
                 raise ModelRefused(f"the type {item.name!r} refines itself")
             passed.add(base.name)
             base = self._definitions.get(base.base or "")
-        for check_values in (True, False):
-            self.type(item.base, check_values=check_values)
+        self.declared_type(item.base)
         for member in item.members:
             self._check_type(member)
 
@@ -318,7 +323,7 @@ class Model:
     def _connect(self, element: Element) -> None:
         """Resolve the references of an element."""
         definition = element.definition
-        self.type(definition.type)
+        self.declared_type(definition.type)
         for references, found in ((definition.outputs, element.outputs), (definition.inputs, element.inputs)):
             for reference in references:
                 target = self.find(reference)
@@ -369,7 +374,7 @@ class Model:
         self._problems.extend(compiler.problems)
 
     def unary(self, text: str, owner: str) -> Code:
-        """Compile unary tests that see nothing but `?`; a text that is not FEEL is a problem and fails when it is used."""
+        """Compile unary tests that see nothing but `?`; a text that is not FEEL is a problem and fails when used."""
         compiler = BoxCompiler(self, None)
         compiler.decision = owner
         compiler.frames.append(Frame(["?"]))
@@ -377,6 +382,12 @@ class Model:
         self.size += compiler.size
         self._problems.extend(compiler.problems)
         return code
+
+
+def _plain_type(name: str) -> str:
+    """Return the name of a type without the prefix of FEEL and the names of XML Schema."""
+    plain = name.removeprefix("feel:").removeprefix("feel.")
+    return _TYPE_ALIASES.get(plain, plain)
 
 
 def _member_names(item: dmn.ItemDefinition) -> set[str]:
@@ -434,11 +445,11 @@ class BoxCompiler(Compiler):
         """Return a type of the model, whose allowed values `instance of` does not ask."""
         return self.model.type(name, check_values=False)
 
-    def resolve(self, name: str, place: Place) -> Code:
+    def resolve(self, name: str, root: Code, hops: int = 0) -> Code:
         """Return what reads a name; a root variable that nothing provides is remembered."""
         if self.is_root(name) and name not in self.root_names and name not in BUILTINS:
             self.unknown_names.add(name)
-        return super().resolve(name, place)
+        return super().resolve(name, root, hops)
 
     # Texts
 
@@ -515,7 +526,7 @@ class BoxCompiler(Compiler):
 
     def typed(self, code: Code, type_name: str | None, text: str) -> Code:
         """Return code whose value is made one of a type, or null with its reason."""
-        wanted, place = self.model.type(type_name), self.text_place(text)
+        wanted, place = self.model.declared_type(type_name), self.text_place(text)
         if wanted is None:
             return code
         known = wanted
@@ -592,7 +603,7 @@ class BoxCompiler(Compiler):
     def box_function(self, box: dmn.FunctionBox) -> Code:
         """Compile a function definition."""
         names = tuple(name for name, _ in box.parameters)
-        types = tuple(self.model.type(type_name) for _, type_name in box.parameters)
+        types = tuple(self.model.declared_type(type_name) for _, type_name in box.parameters)
         before = self.size
         self.frames.append(Frame(names))
         body = self.typed(self.soft(box.body), box.type, "")
@@ -620,7 +631,7 @@ class BoxCompiler(Compiler):
         self.frames.append(Frame(is_filter=True))
         match = self.box(box.match)
         self.frames.pop()
-        cost, decision = self.size - before + 1, self.decision
+        cost, place = self.size - before + 1, self.text_place("")
 
         def select(scope: Scope) -> Value:
             items, run = source(scope), scope.run
@@ -633,11 +644,9 @@ class BoxCompiler(Compiler):
                 values = item if type(item) is dict else {"item": item}
                 results.append(match(Scope(values, scope, scope.root, run)))
             if results and all(type(result) is Decimal for result in results):
-                number = results[0]
-                index = int(number) if number.copy_abs() <= len(items) else 0
-                return items[index - 1 if index > 0 else index] if index else None
+                return nth(items, results[0], run, place)
             if any(result is not None and type(result) is not bool for result in results):
-                raise DecisionFailed("the condition of a filter is neither true nor false", decision=decision)
+                raise DecisionFailed("the condition of a filter is neither true nor false", decision=place.decision)
             return [item for item, result in zip(items, results, strict=True) if result is True]
 
         return select
@@ -958,7 +967,7 @@ class _Session:
         function = element.code(scope)
         scope.root[element.name] = function
         declared, place = element.type, self.place(element)
-        if declared is None or isinstance(declared, ItemType) and declared.definition.is_function:
+        if declared is None or (isinstance(declared, ItemType) and declared.definition.is_function):
             return function
 
         def invoke(values: list[Value], call: Place) -> Value:

@@ -235,8 +235,8 @@ def read_xml(xml: bytes) -> Definitions:
     """Read a model.
 
     Raises:
-        ModelRefused: The XML is broken, too large, has a document type, is not DMN, lacks a name, or uses what is refused
-            here: functions of kind Java or PMML, and unknown hit policies.
+        ModelRefused: The XML is broken, too large, has a document type, is not DMN, lacks a name, or uses what is
+            refused here: functions of kind Java or PMML, other languages, and unknown hit policies.
     """
     if len(xml) > MAX_XML:
         raise ModelRefused(f"the model is larger than {MAX_XML} bytes")

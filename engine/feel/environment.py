@@ -224,10 +224,9 @@ class Scope:
         self.run = run
 
 
-def attach(error: FeelError, place: Place) -> FeelError:
+def attach(error: FeelError, place: Place) -> None:
     """Tell an error where it happened, unless it knows."""
     if error.expression is None:
         error.expression, error.start, error.end = place.expression, place.start, place.end
     if error.decision is None:
         error.decision = place.decision
-    return error

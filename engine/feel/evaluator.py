@@ -1,11 +1,12 @@
 """Syntax tree → functions that compute (DMN 1.5, 10.3.2).
 
-Each node becomes a Python function of a `Scope`, made once and without state of its own, so that a compiled expression may
-run in several threads. Names are resolved while compiling: to a variable of an enclosing loop, function or context, to an
-entry of an item under a filter, or to the root, which holds the variables given and decodes them when they are read.
+Each node becomes a Python function of a `Scope`, made once and without state of its own, so that a compiled expression
+may run in several threads. Names are resolved while compiling: to a variable of an enclosing loop, function or context,
+to an entry of an item under a filter, or to the root, which holds the variables given and decodes them when they are
+read.
 
-A body that runs again and again (of a loop, filter or function) pays for each of its nodes on every turn; built-ins pay for
-the size of what they touch. Together this bounds the time of any expression.
+A body that runs again and again (of a loop, filter or function) pays for each of its nodes on every turn; built-ins pay
+for the size of what they touch. Together this bounds the time of any expression.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,6 +54,8 @@ Code: TypeAlias = Callable[[Scope], Value]
 
 _HOST_STEPS = 20
 """What a call of a function lent by the host costs."""
+_FUNCTION_STEPS = 10
+"""What making a function costs, which takes more memory than other values."""
 _POWER_STEPS = 40
 _FOLDED = frozenset({"date", "time", "date and time", "duration"})
 """Built-ins computed while compiling when their arguments are written out."""
@@ -151,33 +154,25 @@ class Compiler:
 
     def name(self, node: parser.Name) -> Code:
         """Compile a name: the innermost scope that has it, else the root."""
-        return self.resolve(node.name, self.place(node))
+        filters = [hops for hops, frame in enumerate(reversed(self.frames)) if frame.is_filter]
+        return self.resolve(node.name, _root(node.name, self.place(node), filters))
 
-    def resolve(self, name: str, place: Place) -> Code:
-        """Return what reads a name at this place of the text."""
-        filters = []
-        layers: list[tuple[int, Frame]] = []
-        for hops, frame in enumerate(reversed(self.frames)):
-            if name in frame.names and not frame.is_filter:
-                frame.used.add(name)
-                layers.append((hops, frame))
-                break
-            if frame.is_filter:
-                filters.append(hops)
-                layers.append((hops, frame))
-                if name == "item":
-                    break
-            elif name == frame.pending:
-                layers.append((hops, frame))
-        code: Code | None = None
-        for hops, frame in reversed(layers):
-            if frame.is_filter and name == "item":
-                code = _item(hops)
-            elif name in frame.names:
-                code = _local(name, hops)
-            else:
-                code = _perhaps_local(name, hops, code or _root(name, place, filters))
-        return code or _root(name, place, filters)
+    def resolve(self, name: str, root: Code, hops: int = 0) -> Code:
+        """Return what reads a name here, looking outwards from the scope that is so many hops away.
+
+        Args:
+            root: What reads the name if no scope has it.
+        """
+        if hops == len(self.frames):
+            return root
+        frame = self.frames[-1 - hops]
+        if frame.is_filter and name == "item":
+            return _item(hops)
+        if name in frame.names:
+            frame.used.add(name)
+            return _local(name, hops)
+        outer = self.resolve(name, root, hops + 1)
+        return _perhaps_local(name, hops, outer) if frame.is_filter or name == frame.pending else outer
 
     def is_root(self, name: str) -> bool:
         """Tell whether a name can only be a root variable here."""
@@ -398,7 +393,7 @@ class Compiler:
                 if result is True:
                     found.append(item)
                 elif type(result) is Decimal:
-                    return _nth(items, result, run, place)
+                    return nth(items, result, run, place)
                 elif result is not False and result is not None:
                     run.note(NOT_BOOLEAN, place, "a {} is no condition", kind(result))
             return found
@@ -438,7 +433,7 @@ class Compiler:
             bound = self.is_bound(name) or self.is_own_function(name)
             if name in BUILTINS and not bound:
                 return self.builtin_call(node, BUILTINS[name], arguments, place)
-            target = self.resolve(name, place) if bound else _function_named(name, place)
+            target = self.resolve(name, _function_named(name, place))
         else:
             target = self.compile(node.function)
 
@@ -624,6 +619,7 @@ def _function_value(name: str, run: Run) -> Function | None:
     """Return a built-in or a function of the host as a value."""
     known = BUILTINS.get(name)
     if known is not None:
+        run.spend(_FUNCTION_STEPS)
         return Function(known.parameters, lambda values, place: known.call(values, run, place))
     host = run.environment.functions.get(name)
     if host is not None:
@@ -658,6 +654,7 @@ def define(
 ) -> Function:
     """Return a function value that computes `body` with its parameters, in the scope where it was defined."""
     run, root = scope.run, scope.root
+    run.spend(_FUNCTION_STEPS)
 
     def invoke(values: list[Value], place: Place) -> Value:
         if len(values) != len(names):
@@ -684,11 +681,7 @@ def define(
 def call_function(function: Value, values: list[Value], names: list[str] | None, run: Run, place: Place) -> Value:
     """Call a function value; a parameter that is not named is null."""
     if type(function) is not Function:
-        if function is not None:
-            run.note(NO_SUCH_FUNCTION, place, "a {} is not a function", kind(function))
-        elif run.strict:
-            run.note(NO_SUCH_FUNCTION, place, "null is not a function")
-        return None
+        return run.note(NO_SUCH_FUNCTION, place, "a {} is not a function", kind(function))
     if names is not None:
         unknown = [name for name in names if name not in function.parameters]
         if unknown:
@@ -713,9 +706,12 @@ def _call_host(name: str, host: Callable[..., object], values: list[Value], run:
     try:
         return from_host(host(*map(to_host, values)))
     except FeelError as error:
-        raise attach(error, place)
+        attach(error, place)
+        raise
     except Exception as error:
-        raise attach(HostFunctionFailed(f"the function {name!r} failed: {type(error).__name__}"), place) from error
+        failure = HostFunctionFailed(f"the function {name!r} failed: {type(error).__name__}")
+        attach(failure, place)
+        raise failure from error
 
 
 @cache
@@ -789,16 +785,21 @@ _ZEROS = (Decimal(0), Duration(0), Months(0))
 
 
 def _filter_nothing(condition: Code, scope: Scope) -> Value:
-    """Return what a filter makes of an empty list: null if it asks for a number, else an empty list."""
-    quiet = Run(scope.run.environment, False, None)
-    quiet.steps = scope.run.steps
-    root = scope.root
-    number = type(condition(Scope({"item": None}, scope, root, quiet))) is Decimal
-    scope.run.steps = quiet.steps
+    """Return what a filter makes of an empty list: null if it asks for a number, else an empty list.
+
+    There is no item whose entries the condition could read, so what it misses is nobody's mistake.
+    """
+    run = scope.run
+    strict, reasons = run.strict, run.reasons
+    run.strict, run.reasons = False, None
+    try:
+        number = type(condition(Scope({"item": None}, scope, scope.root, run))) is Decimal
+    finally:
+        run.strict, run.reasons = strict, reasons
     return None if number else []
 
 
-def _nth(items: list[Value], number: Decimal, run: Run, place: Place) -> Value:
+def nth(items: list[Value], number: Decimal, run: Run, place: Place) -> Value:
     """Return an item by its number from the front, or by its negative number from the end."""
     if number == NUMBERS.to_integral_value(number) and number.copy_abs() <= len(items) and number:
         index = int(number)
@@ -839,9 +840,10 @@ class Iteration:
         found: list[Value] = []
         if not self.turn(0, scope, found, decisive):
             return None
-        if any(each is decisive for each in found[-1:]):
-            return decisive
-        return (not decisive) if all(each is not decisive and type(each) is bool for each in found) else None
+        opposite = not decisive
+        if found and found[-1] is decisive:
+            return not opposite
+        return opposite if all(type(result) is bool for result in found) else None
 
     def turn(self, level: int, scope: Scope, found: list[Value], decisive: bool | None) -> bool:
         """Run through one source and those within; tell whether all sources could be run through."""
@@ -873,12 +875,11 @@ class Iteration:
             value = Range(value, last(scope))
         if type(value) is list:
             return value
-        if type(value) is not Range:
+        if type(value) is not Range or value.sign:
             return None if value is None else [value]
         low, high = value.low, value.high
         if type(low) is Date and type(high) is Date:
-            steps = _steps(low.days, high.days, value)
-            return (Date(days) for days in steps)
+            return (Date(days) for days in _steps(low.days, high.days, value))
         if _is_integer(low) and _is_integer(high):
             return (Decimal(number) for number in _steps(int(low), int(high), value))
         return scope.run.note(WRONG_OPERANDS, self.place, "a range that cannot be run through step by step")
@@ -937,7 +938,8 @@ class Expression:
         except RecursionError:
             raise LimitExceeded("nested too deeply", expression=self.text) from None
         except FeelError as error:
-            raise attach(error, Place(self.text, 0, len(self.text)))
+            attach(error, Place(self.text, 0, len(self.text)))
+            raise
 
 
 _KEPT_TEXT = 1_000
@@ -945,7 +947,7 @@ _KEPT_TEXT = 1_000
 
 
 def compile_expression(text: str, *, unary: bool = False) -> Expression:
-    """Return the compiled expression of a text; a short one is kept for the next time, a long one is the caller's to keep.
+    """Return the compiled expression of a text: a short one is kept for the next time, a long one is for you to keep.
 
     Raises:
         FeelSyntaxError: The text is not FEEL; the error knows where.
@@ -1047,4 +1049,5 @@ def _kept(value: Value, text: str) -> Wire:
     try:
         return to_wire(value)
     except FeelError as error:
-        raise attach(error, Place(text, 0, len(text)))
+        attach(error, Place(text, 0, len(text)))
+        raise

@@ -103,7 +103,7 @@ class BuiltinType:
             if other.parameters is None or len(self.parameters) != len(other.parameters):
                 return False
             takes = all(their.covers(own) for own, their in zip(self.parameters, other.parameters, strict=True))
-            return takes and (self.result is None or other.result is not None and self.result.covers(other.result))
+            return takes and (self.result is None or (other.result is not None and self.result.covers(other.result)))
         return True
 
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from engine.feel import parser
 from engine.feel.builtins import BUILTINS
-from engine.feel.errors import FeelError
+from engine.feel.errors import FeelError, LimitExceeded
 from engine.feel.evaluator import Expression
 
 FUNCTION_NAMES = frozenset(BUILTINS)
@@ -46,14 +46,16 @@ class Check:
 def check(text: str, kind: Literal["expression", "unary"] = "expression") -> Check:
     """Return whether a text is FEEL, and every free name with its path and position.
 
-    Built-in functions, bound names (of `for`, `some`, `every`, functions, context entries, `item`, `partial`) and the `?` of
-    unary tests are not free.
+    Built-in functions, bound names (of `for`, `some`, `every`, functions, context entries, `item`, `partial`) and the
+    `?` of unary tests are not free.
     """
     unary = kind == "unary"
     try:
         Expression(text, unary=unary)
         tree = parser.parse_unary(text) if unary else parser.parse(text)
         names = tuple(_free(tree, _Bound(frozenset({"?"} if unary else ()))))
+    except RecursionError:
+        return Check(LimitExceeded("nested too deeply", expression=text), ())
     except FeelError as error:
         return Check(error, ())
     return Check(None, names)

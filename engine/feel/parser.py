@@ -190,7 +190,7 @@ class ListNode(Node):
 
 @_node
 class RangeNode(Node):
-    """`[low..high)` with its brackets; `(< high)` with None for the end that is not written; `(= low)` with its sign."""
+    """`[low..high)` with its brackets; `(< high)` with None for the end not written; `(= low)` with its sign."""
 
     low: Node | None
     high: Node | None
@@ -491,7 +491,7 @@ class _Parser:
         if self.token.kind not in ("word", "number"):
             return first.text
         found = [first.text]
-        while self.token.kind == "word" and self.token.text not in KEYWORDS or self.token.text.isdecimal():
+        while (self.token.kind == "word" and self.token.text not in KEYWORDS) or self.token.text.isdecimal():
             found.append(self.advance().text)
         return " ".join(found)
 
@@ -930,7 +930,7 @@ class _Parser:
     def whole_tests(self) -> Tests:
         """Read the whole text as the unary tests of a cell."""
         end = len(self.text)
-        if self.token.kind == "end" or self.token.text == "-" and self.tokens[1].kind == "end":
+        if self.token.kind == "end" or (self.token.text == "-" and len(self.tokens) == 2):
             return Tests(0, end, [], False)
         if self.token.text == "not" and self.next_is("("):
             try:

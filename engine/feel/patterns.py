@@ -96,7 +96,7 @@ class _Translator:
         return atom + quantifier, size * times
 
     def quantifier(self) -> tuple[str, int]:
-        """Translate `?`, `*`, `+`, `{n}`, `{n,}` or `{n,m}`, each also reluctant; also return the copies it asks for."""
+        """Translate `?`, `*`, `+`, `{n}`, `{n,}` or `{n,m}`, each also reluctant; also return the copies of it."""
         found = _QUANTIFIER.match(self.pattern, self.index)
         if not found:
             if self.next == "{":

@@ -79,7 +79,7 @@ class Time(Plain):
 
 @final
 class DateTime(Plain):
-    """A day and a time of day, with or without a zone; `fold` 1 is the second of two equal clocks when clocks go back."""
+    """A day and a time of day, with or without a zone; `fold` 1 is the second of two equal clocks, as they go back."""
 
     __slots__ = ("_instant", "days", "fold", "nanos", "zone")
 
@@ -156,7 +156,7 @@ def day_number(year: int, month: int, day: int) -> int | None:
     cycles, rest = divmod(year - 1970, _CYCLE_YEARS)
     try:
         return date(1970 + rest, month, day).toordinal() - _EPOCH + cycles * _CYCLE_DAYS
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -170,7 +170,7 @@ def exists(days: int) -> bool:
 
 
 def add_months(days: int, months: int) -> int | None:
-    """Move a day by whole months; a day that the month does not have becomes its last (31 January + 1 = 28 February)."""
+    """Move a day by months; a day that the month does not have becomes its last (31 January + 1 = 28 February)."""
     year, month, day = civil(days)
     year, month = divmod(year * 12 + month - 1 + months, 12)
     while day > 28:

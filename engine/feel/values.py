@@ -1,21 +1,23 @@
 """The values of FEEL, and the wire form in which they are kept.
 
-Inside an expression a value is one of: None, bool, Decimal (34 digits), str, list, dict with string keys, and the classes
-`Date`, `Time`, `DateTime`, `Duration`, `Months`, `Range` and `Function`. All are treated as immutable.
+Inside an expression a value is one of: None, bool, Decimal (34 digits), str, list, dict with string keys, and the
+classes `Date`, `Time`, `DateTime`, `Duration`, `Months`, `Range` and `Function`. All are treated as immutable.
 
-The wire form is plain JSON: null, booleans, numbers, strings, lists and contexts stand for themselves, everything else is
-`{"$": tag, "v": text}`:
+The wire form is plain JSON: null, booleans, numbers, strings, lists and contexts stand for themselves, everything else
+is `{"$": tag, "v": text}`:
 
-    d   date                        {"$": "d", "v": "2026-11-22"}
-    t   time                        {"$": "t", "v": "10:15:00@Asia/Shanghai"}
-    dt  date and time               {"$": "dt", "v": "2026-11-22T10:15:00Z"}; "fold": 1 when it is the second of two equal clocks
-    p   duration                    {"$": "p", "v": "P1DT2H", "s": 93600} with seconds, or {"$": "p", "v": "P1Y", "y": 12} with months
-    r   range                       {"$": "r", "v": ["[", low, high, ")"]}; "" for the bracket of an end that was never written,
-                                    "=" or "!=" for both brackets of `(= 5)` and `(!= 5)`
-    n   number JSON cannot hold     {"$": "n", "v": "0.1000000000000000000000000001"}
-    c   context with a key "$"      {"$": "c", "v": {"$": 1}}
+    d   date                      {"$": "d", "v": "2026-11-22"}
+    t   time                      {"$": "t", "v": "10:15:00@Asia/Shanghai"}
+    dt  date and time             {"$": "dt", "v": "2026-11-22T10:15:00Z"}
+    p   days and time duration    {"$": "p", "v": "P1DT2H", "s": 93600}
+        years and months duration {"$": "p", "v": "P1Y", "y": 12}
+    r   range                     {"$": "r", "v": ["[", low, high, ")"]}
+    n   number JSON cannot hold   {"$": "n", "v": "0.1000000000000000000000000001"}
+    c   context with a key "$"    {"$": "c", "v": {"$": 1}}
 
-`v` decides; `s` and `y` are for readers in other languages.
+`v` decides; `s` (seconds) and `y` (months) are for readers in other languages. A date and time has `"fold": 1` when it
+is the second of two equal clocks, as clocks go back. In a range "" stands for the bracket of an end that was never
+written, as in `(< 5)`, and "=" or "!=" for both brackets of `(= 5)` and `(!= 5)`.
 """
 
 import re
@@ -95,7 +97,7 @@ class Function:
 
     Attributes:
         parameters: Names, in order.
-        invoke: Called with the values of the parameters and the place of the call; checks their number and kinds itself.
+        invoke: Called with the values of the parameters and the place of the call; checks their number and kinds.
         types: The declared type of each parameter, None where there is none.
         result: The declared type of the result, or None.
     """
@@ -152,9 +154,8 @@ def number_text(value: Decimal) -> str:
 def to_wire(value: object) -> Wire:
     """Return the wire form of a Python or FEEL value.
 
-    Accepted are None, bool, int, float, Decimal, str, date, datetime, time, timedelta, list, tuple, dict, and the classes
-    of this module except Function. Subclasses (enumerations, rows, markup) are not plain and are refused. Fractions of
-    a second keep what Python has, which is microseconds.
+    Accepted are None, bool, int, float, Decimal, str, date, datetime, time, timedelta, list, tuple, dict, and the
+    classes of this module except Function. Subclasses (enumerations, rows, markup) are not plain and are refused.
 
     Raises:
         ForbiddenKey: A context at any depth has a key `__proto__` or `typename`.
@@ -207,7 +208,7 @@ class _Writer:
             raise NotPlain(f"a {'function' if kind_of is Function else kind_of.__name__} cannot be kept in data")
         try:
             return simple(value)
-        except (ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError):
             raise NotPlain(f"this {kind_of.__name__} has no wire form") from None
 
     def _text(self, text: str) -> str:
@@ -216,7 +217,7 @@ class _Writer:
         self.characters -= len(text)
         if self.characters < 0:
             raise ValueTooLarge(f"more than {MAX_TOTAL_TEXT} characters in one value")
-        if not text.isascii() and _BAD_TEXT.search(text) or "\0" in text:
+        if "\0" in text or (not text.isascii() and _BAD_TEXT.search(text)):
             raise TextNotAllowed("a text holds NUL or half of a character (a lone surrogate)")
         return text
 
@@ -382,7 +383,8 @@ def from_wire(wire: Wire) -> Any:
     """Return the Python value of a value in wire form.
 
     Dates become date, datetime (with ZoneInfo, a fixed offset, or naive), time and timedelta; months become `Months`,
-    ranges `Range` with Python ends; integers stay int, other numbers become Decimal. Nanoseconds are cut to microseconds.
+    ranges `Range` with Python ends; integers stay int, other numbers become Decimal. Nanoseconds are cut to
+    microseconds.
 
     Raises:
         MalformedWire: The tag is unknown, its text cannot be read, or the date lies outside Python's years 1 to 9999.

@@ -5,10 +5,11 @@ works without JavaScript: hidden fields are then shown and their answers dropped
 """
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -190,14 +191,14 @@ class Node:
     entry: forms.Field
     path: Path
     field: Any = None
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
     is_hidden: bool = False
     is_required: bool = False
     options: Sequence[Code] = ()
     known: str = ""
-    children: list[Node] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    children: list[Node] = dataclasses.field(default_factory=list)
+    rows: list[Row] = dataclasses.field(default_factory=list)
     value: Any = None
 
     @property

@@ -269,6 +269,8 @@ def test_every_function_can_be_read():
         'number("1", ",", ",")',
         'date("2026-02-29")',
         "date(2026, 2, 29)",
+        "date(9e999, 1, 1)",
+        "date(2026, -1.5, 9e999)",
         'time("25:00:00")',
         "time(24, 0, 0)",
         'time(1, 2, 3, duration("PT19H"))',

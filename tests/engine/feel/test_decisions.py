@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 
-from engine.feel import DecisionFailed, FeelError, LimitExceeded, ModelRefused, NullExplained, read, to_wire
+from engine.feel import DecisionFailed, FeelError, LimitExceeded, ModelRefused, NullExplained, decisions, to_wire
 
 NAMESPACE = "https://www.omg.org/spec/DMN/20191111/MODEL/"
 
@@ -31,7 +31,8 @@ def literal(text, type_ref=None):
 
 
 def given(name, type_ref=None):
-    return f'<inputData id="i_{name}" name={quoteattr(name)}><variable{attributes(name=name, typeRef=type_ref)}/></inputData>'
+    variable = f"<variable{attributes(name=name, typeRef=type_ref)}/>"
+    return f'<inputData id="i_{name}" name={quoteattr(name)}>{variable}</inputData>'
 
 
 def decision(name, logic, requires=(), type_ref=None):
@@ -72,7 +73,7 @@ def table(policy, inputs, outputs, rules, aggregation=None):
 def simple(policy, rules, aggregation=None, values=None, default=None):
     """Return a model of one table of one input `x` and one output."""
     logic = table(policy, [("x", None, None)], [("r", None, values, default)], rules, aggregation)
-    return read(model(given("x"), decision("d", logic, ["i_x"])))
+    return decisions.read(model(given("x"), decision("d", logic, ["i_x"])))
 
 
 OVERLAP = [(["> 0"], ["1"]), (["> 5"], ["2"]), (["> 7"], ["2"]), (["> 100"], ["3"])]
@@ -160,7 +161,7 @@ def several(policy, aggregation=None):
         (["", 'not("newborn")'], ['"city"', "30"]),
     ]
     logic = table(policy, inputs, outputs, rules, aggregation)
-    return read(model(given("age"), given("kind"), decision("d", logic, ["i_age", "i_kind"])))
+    return decisions.read(model(given("age"), given("kind"), decision("d", logic, ["i_age", "i_kind"])))
 
 
 def test_several_inputs_and_outputs(environment):
@@ -178,7 +179,7 @@ def test_defaults_of_several_outputs(environment):
     logic = table(
         "UNIQUE", [("x", None, None)], [("a", None, None, "1"), ("b", None, None, None)], [(["> 1"], ["2", "3"])]
     )
-    found = read(model(given("x"), decision("d", logic, ["i_x"]))).decide("d", {"x": 0}, environment)
+    found = decisions.read(model(given("x"), decision("d", logic, ["i_x"]))).decide("d", {"x": 0}, environment)
     assert found == {"a": 1, "b": None}
 
 
@@ -189,7 +190,7 @@ def test_an_input_that_is_not_allowed_is_an_error(environment):
 
 def test_an_input_of_the_wrong_type_is_an_error(environment):
     logic = literal("x + 1")
-    sound = read(model(given("x", "number"), decision("d", logic, ["i_x"])))
+    sound = decisions.read(model(given("x", "number"), decision("d", logic, ["i_x"])))
     assert sound.decide("d", {"x": 1}, environment) == 2
     assert sound.decide("d", {"x": [1]}, environment) == 2
     with pytest.raises(FeelError) as caught:
@@ -207,7 +208,7 @@ def test_an_input_of_the_wrong_type_is_an_error(environment):
 def test_dates_and_the_environment_in_a_table(environment):
     rules = [(["< today()"], ['"late"']), (['[today()..today() + duration("P2D")]'], ['"soon"']), (["-"], ['"later"'])]
     logic = table("FIRST", [("due", "date", None)], [("r", "string", None, None)], rules)
-    sound = read(model(given("due", "date"), decision("d", logic, ["i_due"])))
+    sound = decisions.read(model(given("due", "date"), decision("d", logic, ["i_due"])))
     for day, result in [(21, "late"), (22, "soon"), (24, "soon"), (25, "later")]:
         assert sound.decide("d", {"due": to_wire(date(2026, 11, day))}, environment) == result
     assert sound.inputs == {"due": "date"}
@@ -215,7 +216,7 @@ def test_dates_and_the_environment_in_a_table(environment):
 
 def test_names_of_the_environment_are_seen_and_told(environment):
     rules = [(["> notify_facility_h"], ['"late"']), (["-"], ['"in time"'])]
-    sound = read(
+    sound = decisions.read(
         model(
             given("hours"),
             decision("d", table("FIRST", [("hours", None, None)], [("", None, None, None)], rules), ["i_hours"]),
@@ -228,14 +229,16 @@ def test_names_of_the_environment_are_seen_and_told(environment):
 
 
 def test_what_was_decided_before_does_not_stand_in_for_a_decision(environment):
-    sound = read(model(given("x"), decision("a", literal("x + 1"), ["i_x"]), decision("b", literal("a * 2"), ["d_a"])))
+    sound = decisions.read(
+        model(given("x"), decision("a", literal("x + 1"), ["i_x"]), decision("b", literal("a * 2"), ["d_a"]))
+    )
     assert sound.decide("b", {"x": 1, "a": 100, "b": 100}, environment) == 4
 
 
 def test_a_decision_is_computed_once(environment):
     calls = []
     lent = replace(environment, functions={"tick": lambda: calls.append(1) or len(calls)})
-    sound = read(
+    sound = decisions.read(
         model(
             decision("a", literal("tick()")),
             decision("b", literal("a"), ["d_a"]),
@@ -248,7 +251,7 @@ def test_a_decision_is_computed_once(environment):
 
 
 def test_names_with_symbols_are_read_where_they_are_declared(environment):
-    sound = read(
+    sound = decisions.read(
         model(
             given("pre-tax income"),
             given("pre"),
@@ -268,7 +271,7 @@ def test_boxed_context_and_relation(environment):
         f"<row>{literal(chr(34) + 'a' + chr(34))}{literal('double')}</row></relation></contextEntry>"
     )
     result = f"<contextEntry>{literal('rows[n > 1].who')}</contextEntry>"
-    sound = read(
+    sound = decisions.read(
         model(
             given("x"),
             decision("whole", f"<context>{entries}</context>", ["i_x"]),
@@ -284,7 +287,7 @@ def test_boxed_conditional_filter_and_loops(environment):
         inner = "return" if keyword == "for" else "satisfies"
         return f'<{keyword} iteratorVariable="n"><in>{literal("xs")}</in><{inner}>{body}</{inner}></{keyword}>'
 
-    sound = read(
+    sound = decisions.read(
         model(
             given("xs"),
             decision(
@@ -329,7 +332,7 @@ def test_knowledge_models_and_invocations(environment):
     binding = (
         f'<binding><parameter name="b"/>{literal("2")}</binding><binding><parameter name="a"/>{literal("10")}</binding>'
     )
-    sound = read(
+    sound = decisions.read(
         model(
             knowledge("minus", [("a", "number"), ("b", "number")], literal("a - b"), "number"),
             knowledge("factorial", [("n", "number")], literal("if n < 2 then 1 else n * factorial(n - 1)")),
@@ -363,7 +366,7 @@ def test_services(environment):
         '<decisionService id="s_risk" name="risk"><variable name="risk" typeRef="number"/>'
         '<outputDecision href="#d_score"/><inputDecision href="#d_base"/><inputData href="#i_x"/></decisionService>'
     )
-    sound = read(
+    sound = decisions.read(
         model(
             given("x", "number"),
             decision("base", literal("1000")),
@@ -378,11 +381,13 @@ def test_services(environment):
 
 
 TYPES = """
-<itemDefinition name="tLevel"><typeRef>string</typeRef><allowedValues><text>"low","high"</text></allowedValues></itemDefinition>
+<itemDefinition name="tLevel"><typeRef>string</typeRef>
+ <allowedValues><text>"low","high"</text></allowedValues></itemDefinition>
 <itemDefinition name="tLevels" isCollection="true"><typeRef>tLevel</typeRef></itemDefinition>
 <itemDefinition name="tMother"><itemComponent name="age"><typeRef>number</typeRef></itemComponent>
  <itemComponent name="levels"><typeRef>tLevels</typeRef></itemComponent></itemDefinition>
-<itemDefinition name="tSmall"><typeRef>number</typeRef><typeConstraint><text>&lt; 10</text></typeConstraint></itemDefinition>
+<itemDefinition name="tSmall"><typeRef>number</typeRef>
+ <typeConstraint><text>&lt; 10</text></typeConstraint></itemDefinition>
 <itemDefinition name="tDay"><typeRef>date and time</typeRef></itemDefinition>
 """
 
@@ -411,7 +416,7 @@ TYPES = """
     ],
 )
 def test_types(environment, type_ref, text, result):
-    sound = read(model(TYPES, decision("d", literal(text), type_ref=type_ref)))
+    sound = decisions.read(model(TYPES, decision("d", literal(text), type_ref=type_ref)))
     if result != "error":
         assert sound.decide("d", {}, environment) == result
         return
@@ -423,12 +428,12 @@ def test_types(environment, type_ref, text, result):
 
 def test_instance_of_a_type_of_the_model(environment):
     text = '["low" instance of tLevel, "other" instance of tLevel, 1 instance of tLevel, {age: 1} instance of tMother]'
-    found = read(model(TYPES, decision("d", literal(text)))).decide("d", {}, environment)
+    found = decisions.read(model(TYPES, decision("d", literal(text)))).decide("d", {}, environment)
     assert found == [True, True, False, False]
 
 
 def test_imports(environment):
-    library = read(
+    library = decisions.read(
         model(
             given("x"),
             decision("plus one", literal("x + 1"), ["i_x"]),
@@ -437,7 +442,7 @@ def test_imports(environment):
         )
     )
     text = '<import namespace="urn:library" name="lib" importType="x"/>'
-    main = read(
+    main = decisions.read(
         model(
             text,
             given("x"),
@@ -453,11 +458,11 @@ def test_imports(environment):
     assert main.decide("d", {"x": 100, "lib": {"x": 1}}, environment) == 122
     assert main.decide("d", {"x": 100}, environment) == 221
     with pytest.raises(ModelRefused, match="'lib' is missing"):
-        read(model(text))
+        decisions.read(model(text))
 
 
 def test_a_text_that_is_not_feel_is_a_problem_of_the_model_and_an_error_of_its_decision(environment):
-    unsound = read(
+    unsound = decisions.read(
         model(
             decision("good", literal("1")),
             decision("bad", literal("1 +")),
@@ -481,7 +486,7 @@ def test_a_text_that_is_not_feel_is_a_problem_of_the_model_and_an_error_of_its_d
 
 
 def test_decisions_that_are_not_there(environment):
-    sound = read(model(given("x"), decision("d", literal("1"))))
+    sound = decisions.read(model(given("x"), decision("d", literal("1"))))
     for name in ("nowhere", "x"):
         with pytest.raises(DecisionFailed) as caught:
             sound.decide(name, {}, environment)
@@ -521,8 +526,8 @@ def test_decisions_that_are_not_there(environment):
         (model(decision("a", literal("b"), ["d_b"]), decision("b", literal("a"), ["d_a"])), "requires itself"),
         (
             model(
-                '<itemDefinition name="a"><typeRef>b</typeRef></itemDefinition><itemDefinition name="b"><typeRef>a</typeRef>'
-                "</itemDefinition>"
+                '<itemDefinition name="a"><typeRef>b</typeRef></itemDefinition>',
+                '<itemDefinition name="b"><typeRef>a</typeRef></itemDefinition>',
             ),
             "refines itself",
         ),
@@ -534,19 +539,19 @@ def test_decisions_that_are_not_there(environment):
 )
 def test_models_that_are_refused(xml, message):
     with pytest.raises(ModelRefused) as caught:
-        read(xml)
+        decisions.read(xml)
     assert message in str(caught.value)
 
 
 def test_a_refusal_names_its_decision():
     with pytest.raises(ModelRefused) as caught:
-        read(model(decision("boxed risk", '<functionDefinition kind="Java"/>')))
+        decisions.read(model(decision("boxed risk", '<functionDefinition kind="Java"/>')))
     assert caught.value.decision == "boxed risk"
     assert str(caught.value) == "boxed risk: a function of kind Java is refused"
 
 
 def test_an_external_function_in_a_text_is_a_problem():
-    unsound = read(model(decision("d", literal('function(a) external {java: {class: "java.lang.Math"}}'))))
+    unsound = decisions.read(model(decision("d", literal('function(a) external {java: {class: "java.lang.Math"}}'))))
     assert [problem.message for problem in unsound.problems] == ["external functions are refused"]
 
 
@@ -555,11 +560,11 @@ def test_an_external_function_in_a_text_is_a_problem():
     ["http://www.omg.org/spec/DMN/20151101/dmn.xsd", NAMESPACE, "https://www.omg.org/spec/DMN/20230324/MODEL/"],
 )
 def test_versions_of_the_standard(environment, standard):
-    assert read(model(decision("d", literal("1")), standard=standard)).decide("d", {}, environment) == 1
+    assert decisions.read(model(decision("d", literal("1")), standard=standard)).decide("d", {}, environment) == 1
 
 
 def test_a_decision_has_one_budget(environment):
-    endless = read(
+    endless = decisions.read(
         model(
             decision("a", literal("count(for i in 1..40000 return i)")),
             *(decision(name, literal("count(for i in 1..20000 return i)")) for name in "bcdef"),

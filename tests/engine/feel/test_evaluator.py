@@ -323,3 +323,7 @@ def test_python_is_never_run(feel, monkeypatch):
         assert feel('replace("abc", "b", "[$0]")') == "a[b]c"
         assert feel("{f: function(a) a * 2, r: f(4)}.r") == 8
         assert feel("sort([2, 1], function(a, b) a < b)") == [1, 2]
+
+
+def test_an_entry_of_an_item_may_be_a_function(feel):
+    assert feel("count([{f: function() 1}, {f: function() 2}][f() = 1])") == 1

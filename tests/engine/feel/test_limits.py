@@ -1,6 +1,7 @@
 """Hostile texts: no expression takes long, takes much memory, or raises anything but a FeelError."""
 
 import json
+import re
 import time
 import tracemalloc
 from datetime import UTC, datetime
@@ -9,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.feel import FUNCTION_NAMES, Environment, FeelError, LimitExceeded, check, evaluate, read, unary_test
+from engine.feel import FUNCTION_NAMES, Environment, FeelError, LimitExceeded, check, decisions, evaluate, unary_test
 
 SOUP_NOW = datetime(2026, 11, 22, tzinfo=UTC)
-SECONDS = 0.6
-"""Of processor time; measured are at most 0.25."""
+SECONDS = 1
+"""Of processor time; measured are at most 0.3."""
 MEGABYTES = 64
 
 
@@ -185,10 +186,11 @@ def test_reading_a_large_model_is_as_safe():
     rule = f"<rule>{cells}<outputEntry><text>1</text></outputEntry></rule>"
     column = "<input><inputExpression><text>x</text></inputExpression></input>"
     table = f'<decisionTable hitPolicy="FIRST">{column * 3}<output/>{rule * 1500}</decisionTable>'
-    xml = f'<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/"><decision name="d">{table}</decision></definitions>'
+    standard = "https://www.omg.org/spec/DMN/20191111/MODEL/"
+    xml = f'<definitions xmlns="{standard}"><decision name="d">{table}</decision></definitions>'
     began = time.process_time()
     with pytest.raises(FeelError):
-        read(xml.encode())
+        decisions.read(xml.encode())
     assert time.process_time() - began < 1
 
 
@@ -204,121 +206,18 @@ def test_deep_callers_are_told_so(environment):
 
 
 TOKENS = st.sampled_from(
-    [
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        ",",
-        ".",
-        "..",
-        ":",
-        "+",
-        "-",
-        "*",
-        "/",
-        "**",
-        "<",
-        ">",
-        "<=",
-        ">=",
-        "=",
-        "!=",
-        "?",
-        "@",
-        "->",
-        "'",
-        "1",
-        "0",
-        "2.5",
-        "1e9",
-        '"a"',
-        '"2026-01-01"',
-        '"P1D"',
-        '"P1M"',
-        '"("',
-        '"[a-z]"',
-        "true",
-        "false",
-        "null",
-        "if",
-        "then",
-        "else",
-        "for",
-        "in",
-        "return",
-        "some",
-        "every",
-        "satisfies",
-        "and",
-        "or",
-        "between",
-        "instance",
-        "of",
-        "function",
-        "external",
-        "not",
-        "date",
-        "time",
-        "duration",
-        "list",
-        "context",
-        "range",
-        "number",
-        "string",
-        "a",
-        "b",
-        "item",
-        "partial",
-        "count",
-        "sum",
-        "min",
-        "sort",
-        "split",
-        "matches",
-        "replace",
-        "string",
-        "join",
-        "substring",
-        "date",
-        "and",
-        "time",
-        "years",
-        "months",
-        "days",
-        "now()",
-        "today()",
-        "append",
-        "flatten",
-        "union",
-        "distinct",
-        "values",
-        "context",
-        "put",
-        "get",
-        "value",
-        "entries",
-        "is",
-        "range(",
-        "modulo(",
-        "decimal(",
-        "sqrt(",
-        "list<",
-        "context<",
-        "产妇",
-        "//",
-        "/*",
-        "*/",
-        "working",
-        "between",
-        "add",
-    ]
+    re.findall(
+        r"\S+",
+        """( ) [ ] { } , . .. : + - * / ** < > <= >= = != ? @ -> ' 1 0 2.5 1e9 "a" "2026-01-01" "P1D" "P1M" "(" "[a-z]"
+        true false null if then else for in return some every satisfies and or between instance of function external not
+        date time duration list context range number string a b item partial count sum min sort split matches replace
+        join substring years months days now() today() append flatten union distinct values put get value entries is
+        range( modulo( decimal( sqrt( list< context< 产妇 // /* */ working add""",
+    )
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.lists(TOKENS, max_size=25).map(" ".join))
 def test_token_soup(text):
     environment = Environment(now=SOUP_NOW, functions={"a b": lambda x: x})
@@ -336,7 +235,7 @@ def test_token_soup(text):
             assert error.position is None or 0 <= error.position[0] <= error.position[1] <= len(text)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text(text):
     found = check(text)
@@ -371,7 +270,7 @@ VALUES = [
 ]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.data())
 def test_functions_and_operators_with_any_values(data):
     value = st.sampled_from(VALUES)

@@ -1,7 +1,7 @@
 """The public test kit of DMN (github.com/dmn-tck/tck), which is not part of this repository.
 
-It is found through the environment variable PINGSHEN_TCK, or as `shared/dmn-tck` beside the repository. Without it these
-tests are skipped, and say so.
+It is found through the environment variable PINGSHEN_TCK, or as `shared/dmn-tck` beside the repository. Without it
+these tests are skipped, and say so.
 """
 
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from engine.feel import Environment, FeelError, Model, ModelRefused, Wire, read, to_wire
+from engine.feel import Environment, FeelError, Model, ModelRefused, Wire, decisions, to_wire
 from engine.feel.temporal import read_date, read_date_time, read_duration, read_time
 
 KIT = Path(os.environ.get("PINGSHEN_TCK") or Path(__file__).resolve().parents[4] / "shared" / "dmn-tck")
@@ -105,7 +105,7 @@ class Folder:
         if name not in self.built:
             needed = [other for other, (_, root) in self.roots.items() if root.get("namespace") in self.imports(name)]
             try:
-                self.built[name] = read(self.roots[name][0], [self.model(other) for other in needed])
+                self.built[name] = decisions.read(self.roots[name][0], [self.model(other) for other in needed])
             except ModelRefused as error:
                 self.built[name] = error
         found = self.built[name]

@@ -1,0 +1,472 @@
+"""Plays cases as people would: the right person at the right moment, one transaction per command, through the engine alone.
+
+A script says what differs from the defaults beside the procedure (`scenarios/defaults`): who does a step, after how
+long, with which answers, and what else happens on the way. The demonstration and the tests are both played by it.
+"""
+from __future__ import annotations
+
+import re
+import tomllib
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from importlib import resources
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from engine import attachments, calendars, cases, clock, errors, feel, forms, notices, worker, work_items
+from engine.actor import Actor, of_person
+from engine.transaction import transaction
+from models import (
+    OPEN_STATES,
+    Appointment,
+    Case,
+    Deadline,
+    HoldReason,
+    Organisation,
+    Person,
+    RectificationItem,
+    WorkItem,
+    WorkItemState,
+)
+from models.database import Sessions
+
+T = TypeVar("T")
+TOKEN = re.compile(r"@(now|today|event|event_day|sitting|workday)(?:([+-])(P\w+))?(?: (\d\d:\d\d))?")
+DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
+HOURS = {"office": (time(8, 35), time(17, 20)), "day": (time(8), time(21))}
+PAPER = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+)
+
+
+class CannotPlay(Exception):
+    """The script does not fit the procedure: a refused form, an act that should have been refused, nobody for a step."""
+
+
+# ── what is played ──
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Who does each step and after how long, and complete answers for every form."""
+
+    begin: Mapping[str, Any]
+    steps: Mapping[str, Mapping[str, Any]]
+    answers: Mapping[str, Mapping[str, Any]]
+
+
+@lru_cache(maxsize=4)
+def defaults(procedure: str = "maternal_death") -> Defaults:
+    """Return the defaults that lie beside a shipped procedure."""
+    folder = resources.files("bpmn") / procedure / "scenarios" / "defaults"
+    cast = _read(folder / "cast.toml")
+    answers = {entry.name[:-5]: _read(entry) for entry in (folder / "answers").iterdir() if entry.name.endswith(".toml")}
+    return Defaults(cast["begin"], cast["steps"], answers)
+
+
+def _read(path: Any) -> dict[str, Any]:
+    return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+
+
+@dataclass(frozen=True)
+class Script:
+    """What is played for one case.
+
+    Attributes:
+        event: When the woman died.
+        notice: How it begins: `by`, `after` the event, `answers`, `refused_without`.
+        steps: What differs: `element`; which one of it (`time` it is done, `person` it is for, `item` of the plan);
+            `by`, `after`, `hours`, `answers`, `refused_without` (fields demanded), `leave` (nobody does it).
+        also: What else happens `before` a step (or the `end`): `do` is hold, resume, reopen, merge, send or try;
+            `at` a moment of its own, or `after` what was done last.
+        leaves: Steps that nobody does.
+        answers: Answers by form that replace the defaults.
+    """
+
+    event: datetime
+    notice: Mapping[str, Any] = field(default_factory=dict)
+    steps: Sequence[Mapping[str, Any]] = ()
+    also: Sequence[Mapping[str, Any]] = ()
+    leaves: Sequence[str] = ()
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one mapping over another, nested ones too; a list replaces a list, `@none` takes away."""
+    found = dict(base)
+    for key, value in over.items():
+        if value == "@none":
+            found.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(found.get(key), Mapping):
+            found[key] = merged(found[key], value)
+        else:
+            found[key] = value
+    return found
+
+
+def duration(text: str) -> timedelta:
+    """Return a duration like `P1DT2H30M`."""
+    match = DURATION.fullmatch(text)
+    if match is None:
+        raise CannotPlay(f"{text!r} is no duration")
+    days, hours, minutes = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes)
+
+
+# ── where it is played ──
+
+
+class Stage:
+    """A database, a clock that can be moved, and the people and institutions that live there.
+
+    Args:
+        move: Sets the present.
+        opens: Every step is opened, as its page does, before it is handed in.
+    """
+
+    def __init__(self, sessions: Sessions, move: Callable[[datetime], None], *, opens: bool = False) -> None:
+        self.sessions, self.move, self.opens = sessions, move, opens
+        self.defaults = defaults()
+        self.cases: list[UUID] = []
+        with transaction(sessions, read_only=True) as session:
+            self.people = {person.username: person for person in session.scalars(sa.select(Person))}
+            self.organisations = {code: key for code, key in session.execute(sa.select(Organisation.code, Organisation.id))}
+            self.calendar = calendars.current(session)
+            self._posts: dict[tuple[Any, UUID | None], list[str]] = {}
+            for role, organisation, username in session.execute(
+                sa.select(Appointment.role, Appointment.organisation_id, Person.username)
+                .join(Person, Person.id == Appointment.person_id).order_by(Person.username)
+            ):
+                self._posts.setdefault((role, organisation), []).append(username)
+        self._names = {person.id: username for username, person in self.people.items()}
+
+    def run(self, who: str, what: str, command: Callable[[Session, Actor], T]) -> T:
+        """Carry out a command as a person, in a transaction of its own. `what` names it for whoever watches."""
+        with transaction(self.sessions) as session:
+            return command(session, of_person(session, self.people[who]))
+
+    def fire(self) -> None:
+        """Let the worker do what is due."""
+        worker.run(self.sessions)
+
+    def advance(self, to: datetime) -> bool:
+        """Move the present forward, stopping wherever a clock wants something. Returns whether one did."""
+        has_fired = False
+        while True:
+            with transaction(self.sessions, read_only=True) as session:
+                instant = session.scalar(sa.select(sa.func.min(Deadline.next_at)).where(Deadline.next_at <= to))
+            if instant is None:
+                break
+            self.move(max(instant, clock.now()))
+            self.fire()
+            has_fired = True
+        self.move(max(to, clock.now()))
+        return has_fired
+
+    def who(self, item: WorkItem, wanted: Iterable[str]) -> str:
+        """Return who does a work item: the person it is given to, else the first wanted one who may, else whoever may."""
+        if item.person_id is not None:
+            return self._names[item.person_id]
+        able = [name for name in self._posts.get((item.role, item.organisation_id), []) if self.people[name].id != item.excluded_id]
+        found = next((name for name in wanted if name in able), able[0] if able else None)
+        if found is None:
+            raise CannotPlay(f"nobody can do {item.element}")
+        return found
+
+    def username(self, person_id: UUID | None) -> str | None:
+        """Return the username of a person's key."""
+        return self._names.get(person_id) if person_id else None
+
+    def in_hours(self, moment: datetime, hours: str, spread: str) -> datetime:
+        """Return a moment, or the next one at which people work; `spread` keeps them from all beginning at once."""
+        if hours == "any":
+            return moment
+        opens, closes = HOURS[hours]
+        later = timedelta(minutes=zlib.crc32(spread.encode()) % 50)
+        local = moment.astimezone(clock.zone()) + later
+        early = datetime.combine(local.date(), opens, clock.zone()) + later
+        if local.time() >= closes:
+            local = early + timedelta(days=1)
+        elif local.time() < opens:
+            local = early
+        while hours == "office" and not self.calendar.is_working_day(local.date()):
+            local = datetime.combine(local.date() + timedelta(days=1), early.timetz())
+        return local
+
+
+@dataclass
+class _Act:
+    """The next thing that happens in a case."""
+
+    at: datetime
+    item: WorkItem | None = None
+    step: Mapping[str, Any] = field(default_factory=dict)
+    also: int | None = None
+
+
+class Player:
+    """Plays one case by its script, one act at a time."""
+
+    def __init__(self, stage: Stage, script: Script, case_id: UUID | None = None) -> None:
+        self.stage, self.script, self.case_id = stage, script, case_id
+        self._done: set[int] = set()
+        self._last = script.event if case_id is None else clock.now()
+        self._next: _Act | None = None
+        self._is_planned = False
+
+    def forget(self) -> None:
+        """Look at the rows again: somebody else changed them."""
+        self._is_planned = False
+
+    def due(self) -> datetime | None:
+        """Return when the next act of the case is, or None when there is nothing left to do."""
+        if not self._is_planned:
+            self._next, self._is_planned = self._plan(), True
+        return self._next.at if self._next else None
+
+    def act(self) -> None:
+        """Do the next act."""
+        self.due()
+        act, self._is_planned = self._next, False
+        if act is None:
+            return
+        self._last = max(act.at, clock.now())
+        if self.case_id is None:
+            self._notify()
+        elif act.also is not None:
+            self._done.add(act.also)
+            self._also(self.script.also[act.also], act)
+        elif act.item is not None:
+            self._do(act.item, act.step)
+
+    # planning
+
+    def _plan(self) -> _Act | None:
+        if self.case_id is None:
+            return _Act(self.script.event + duration(self._begin.get("after", "PT0M")))
+        with transaction(self.stage.sessions, read_only=True) as session:
+            items = list(session.scalars(sa.select(WorkItem).where(WorkItem.case_id == self.case_id)))
+            numbers = dict(session.execute(
+                sa.select(RectificationItem.id, RectificationItem.number).where(RectificationItem.case_id == self.case_id)
+            ).all())
+        ordered = {key: place + 1 for place, (key, _) in enumerate(sorted(numbers.items(), key=lambda pair: pair[1]))}
+        acts = [act for item in items if item.state in OPEN_STATES if (act := self._step(item, items, ordered)) is not None]
+        return min(acts, key=_in_order, default=None) or self._after_all()
+
+    def _step(self, item: WorkItem, items: Sequence[WorkItem], ordered: Mapping[UUID, int]) -> _Act | None:
+        """Return when and how an open step is done, or what else happens before it."""
+        step = dict(self.stage.defaults.steps.get(item.element, {}))
+        step["answers"] = merged(
+            merged(self.stage.defaults.answers.get(item.form, {}), self.script.answers.get(item.form, {})), step.get("answers", {})
+        )
+        for entry in self.script.steps:
+            if self._fits(entry, item, items, ordered):
+                step = {**step, **entry, "answers": merged(step["answers"], entry.get("answers", {}))}
+        after = step.get("after", "PT4H")
+        if after.startswith("@"):
+            at = max(item.offered_at, self._value(after, item))
+        else:
+            person = self.stage.username(item.person_id) or ""
+            at = self.stage.in_hours(item.offered_at + duration(after), step.get("hours", "office"), f"{item.element}{person}{item.path}")
+        for index, also in enumerate(self.script.also):
+            if index not in self._done and also["before"] == item.element and self._fits({**also, "element": item.element}, item, items, ordered):
+                at = self._value(also["at"], item) if "at" in also else max(at, self._last)
+                return _Act(at + duration(also.get("after", "PT0M")), item, step, index)
+        return None if step.get("leave") or item.element in self.script.leaves else _Act(at, item, step)
+
+    def _after_all(self) -> _Act | None:
+        """Return what still happens when nobody has anything to do."""
+        for index, also in enumerate(self.script.also):
+            if index not in self._done and also["before"] == "end":
+                return _Act(self._last + duration(also.get("after", "PT0M")), also=index)
+        return None
+
+    def _fits(self, entry: Mapping[str, Any], item: WorkItem, items: Sequence[WorkItem], ordered: Mapping[UUID, int]) -> bool:
+        if entry["element"] != item.element:
+            return False
+        if "person" in entry and entry["person"] != self.stage.username(item.person_id):
+            return False
+        if "item" in entry and (item.rectification_item_id is None or entry["item"] != ordered.get(item.rectification_item_id)):
+            return False
+        return "time" not in entry or entry["time"] == 1 + sum(
+            other.state is WorkItemState.COMPLETED and other.element == item.element
+            and other.rectification_item_id == item.rectification_item_id
+            and (not item.is_assigned or other.person_id == item.person_id)
+            for other in items
+        )
+
+    # acting
+
+    @property
+    def _begin(self) -> dict[str, Any]:
+        return {**self.stage.defaults.begin, **self.script.notice}
+
+    def _notify(self) -> None:
+        begin, default = self._begin, self.stage.defaults.answers[notices.FORM]
+        said = merged(merged(default, self.script.answers.get(notices.FORM, {})), begin.get("answers", {}))
+        answers, who = self._resolved(said, None, (), {}), _first(begin["by"])
+        for key in begin.get("refused_without", ()):
+            self._refused(who, key, lambda session, actor, key=key: notices.take(session, actor, _without(answers, key), key=uuid4().hex))
+        taken = self._ran(who, "notice", lambda session, actor: notices.take(session, actor, answers, key=uuid4().hex))
+        self.case_id = taken.case.id
+        self.stage.cases.append(taken.case.id)
+
+    def _do(self, item: WorkItem, step: Mapping[str, Any]) -> None:
+        who = self.stage.who(item, _all(step.get("by", ())))
+        if item.state is WorkItemState.READY:
+            self.stage.run(who, "claim", lambda session, actor: work_items.claim(session, actor, item.id))
+        answers = self._answers(item, step, who)
+        for key in step.get("refused_without", ()):
+            self._refused(
+                who, key,
+                lambda session, actor, key=key: work_items.hand_in(session, actor, item.id, _without(answers, key), key=uuid4().hex),
+            )
+        self._ran(who, f"hand-in:{item.form}", lambda session, actor: work_items.hand_in(session, actor, item.id, answers, key=uuid4().hex), item)
+
+    def _answers(self, item: WorkItem, step: Mapping[str, Any], who: str) -> dict[str, Any]:
+        shown: Mapping[str, Any] = {}
+        if self.stage.opens or "@prefilled" in step["answers"].values():
+            opened = self.stage.run(who, "show", lambda session, actor: work_items.show(session, actor, item.id))
+            shown = forms.thaw(opened.answers)
+        return self._resolved(step["answers"], item, (), shown, who)
+
+    def _ran(self, who: str, what: str, command: Callable[[Session, Actor], T], item: WorkItem | None = None) -> T:
+        try:
+            return self.stage.run(who, what, command)
+        except errors.FormInvalid as error:
+            found = "; ".join(f"{'.'.join(map(str, finding.path))}: {finding.zh or finding.sentence} {finding.fields}" for finding in error.findings)
+            raise CannotPlay(f"{item.element if item else 'notice'} by {who}: {found}") from error
+
+    def _refused(self, who: str, key: str, command: Callable[[Session, Actor], object]) -> None:
+        try:
+            self.stage.run(who, f"refused:{key}", command)
+        except errors.FormInvalid as error:
+            if any(finding.path[0] == key for finding in error.findings):
+                return
+        raise CannotPlay(f"{key} was not demanded")
+
+    def _also(self, also: Mapping[str, Any], act: _Act) -> None:
+        who, reason = _first(also.get("by", "tangyining")), also.get("reason", "")
+
+        def command(session: Session, actor: Actor) -> object:
+            case = session.get_one(Case, self.case_id)
+            reference = cases.reference(session, case)
+            if also["do"] == "hold":
+                return cases.hold(session, actor, reference, HoldReason(also["kind"]), reason)
+            if also["do"] == "resume":
+                return cases.resume(session, actor, reference, reason)
+            if also["do"] == "reopen":
+                return cases.reopen(session, actor, reference, reason)
+            if also["do"] == "send":
+                return cases.send_message(session, actor, reference, also["message"], reason)
+            into = session.get_one(Case, self.stage.cases[also["into"] - 1])
+            return cases.merge(session, actor, reference, cases.reference(session, into), reason)
+
+        if also["do"] == "try":
+            self._try(also, act)
+        else:
+            self.stage.run(who, also["do"], command)
+
+    def _try(self, also: Mapping[str, Any], act: _Act) -> None:
+        """Attempt the step that comes next and see it refused."""
+        item = act.item
+        if item is None:
+            raise CannotPlay("nothing to try")
+        who = _first(also["by"]) if "by" in also else self.stage.who(item, _all(act.step.get("by", ())))
+        answers = self._resolved(act.step["answers"], item, (), {}, None)
+        try:
+            self.stage.run(who, "try", lambda session, actor: work_items.hand_in(session, actor, item.id, answers, key=uuid4().hex))
+        except errors.EngineError as error:
+            if type(error).__name__ == also["refused"]:
+                return
+            raise
+        raise CannotPlay(f"{item.element} by {who} was not refused")
+
+    # answers
+
+    def _resolved(self, value: Any, item: WorkItem | None, path: tuple[str, ...], shown: Mapping[str, Any], who: str | None = None) -> Any:
+        """Return answers with every token in its place."""
+        if isinstance(value, Mapping):
+            return {key: self._resolved(inner, item, (*path, key), shown, who) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._resolved(inner, item, path, shown, who) for inner in value if who or not str(inner).startswith("@file ")]
+        if not isinstance(value, str) or not value.startswith("@"):
+            return value
+        word, _, rest = value.partition(" ")
+        if word == "@person":
+            return str(self.stage.people[rest].id)
+        if word == "@organisation":
+            return str(self.stage.organisations[rest])
+        if word == "@case":
+            return str(self.stage.cases[int(rest) - 1])
+        if word == "@prefilled":
+            return shown.get(path[0])
+        if word == "@file" and item is not None and who is not None:
+            stored = self.stage.run(
+                who, "file", lambda session, actor: attachments.store(session, actor, item.id, ".".join(path), PAPER, rest)
+            )
+            return str(stored.id)
+        return self._value(value, item)
+
+    def _value(self, text: str, item: WorkItem | None) -> Any:
+        """Return the moment or day that a token speaks of."""
+        match = TOKEN.fullmatch(text)
+        if match is None:
+            raise CannotPlay(f"{text!r} is no token")
+        word, sign, length, hour = match.groups()
+        moment = self.script.event if word in ("event", "event_day") else clock.now()
+        if word == "sitting":
+            moment = feel.from_wire((item.variables if item else {})["sitting_at"])
+        shift = duration(length) if length else timedelta()
+        moment = (moment + shift if sign != "-" else moment - shift).astimezone(clock.zone()).replace(second=0, microsecond=0)
+        while word == "workday" and not self.stage.calendar.is_working_day(moment.date()):
+            moment += timedelta(days=1)
+        if hour:
+            return datetime.combine(moment.date(), time.fromisoformat(hour), clock.zone())
+        return moment.date() if word in ("today", "event_day", "workday") else moment
+
+
+def _in_order(act: _Act) -> tuple[datetime, str, str]:
+    return act.at, act.item.element if act.item else "", str(act.item.path if act.item else "")
+
+
+def _without(answers: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in answers.items() if name != key}
+
+
+def _all(names: str | Iterable[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _first(names: str | Iterable[str]) -> str:
+    return _all(names)[0]
+
+
+def play(stage: Stage, players: Sequence[Player], until: datetime | None = None) -> Iterator[Player]:
+    """Play several cases in the order of time, yielding after each act the player that acted; clocks run meanwhile.
+
+    Args:
+        until: Nothing is done after this moment; the present ends there.
+    """
+    while True:
+        waiting = [(due, place) for place, player in enumerate(players) if (due := player.due()) is not None and (until is None or due <= until)]
+        if not waiting:
+            break
+        due, place = min(waiting)
+        if stage.advance(due):  # a clock may have changed what comes next
+            for player in players:
+                player.forget()
+            continue
+        players[place].act()
+        yield players[place]
+    if until is not None:
+        stage.advance(until)
+    stage.fire()

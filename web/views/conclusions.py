@@ -1,0 +1,34 @@
+"""Conclusions: what the health administration sees of reviews: numbers, units, verdicts; no names, no records of the case."""
+from __future__ import annotations
+
+from flask import Blueprint, g, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from engine import conclusions
+from engine.permissions import Permission
+from web.forms.from_schema import Filled, shown
+from web.guards import requires
+from web.language import either
+
+views = Blueprint("conclusions", __name__, url_prefix="/conclusions")
+
+
+@views.get("")
+@requires(Permission.CONCLUSION_READ)
+def index() -> ResponseReturnValue:
+    """List the cases of the area with their state and conclusion."""
+    page = max(1, request.args.get("page", 1, type=int))
+    rows, count = conclusions.find(g.session, g.actor, page=page)
+    return render_template("conclusions/index.html", rows=rows, count=count, page=page, page_url=lambda number: url_for("conclusions.index", page=number))
+
+
+@views.get("/<number>")
+@requires(Permission.CONCLUSION_READ, journals=True)
+def show(number: str) -> ResponseReturnValue:
+    """Show what the administration may know of one case: its course, conclusion, recommendations and reports."""
+    found = conclusions.read(g.session, g.actor, number)
+    parts = []
+    for record, form in found.records:
+        tree = Filled(form, found.context(form), stored=record.answers).tree()
+        parts.append({"title": either(form.title, form.title_en), "tree": tree, "record": record})
+    return render_template("conclusions/show.html", found=found, parts=parts, shown=shown)

@@ -1,0 +1,78 @@
+"""Phone notices: recorded in under a minute, and listed with what came of them."""
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from engine import forms, notices
+from engine.errors import FormInvalid, NotFound
+from engine.permissions import Permission
+from web.forms.from_schema import Filled, shown
+from web.guards import requires
+
+views = Blueprint("notices", __name__, url_prefix="/notices")
+
+
+@views.get("")
+@requires(Permission.NOTICE_READ)
+def index() -> ResponseReturnValue:
+    """List the notices of the person's area, newest first."""
+    page = max(1, request.args.get("page", 1, type=int))
+    rows, count = notices.find(g.session, g.actor, page=page)
+    return render_template("notices/index.html", rows=rows, count=count, page=page, page_url=lambda number: url_for("notices.index", page=number))
+
+
+@views.get("/new")
+@requires(Permission.NOTICE_TAKE)
+def new() -> ResponseReturnValue:
+    """Show the page of a new notice."""
+    form, context = notices.context(g.session, g.actor)
+    return _page(Filled(form, context, stored=forms.prefill(form, context)))
+
+
+def _page(filled: Filled, status: int = 200) -> ResponseReturnValue:
+    tree = filled.tree()
+    return render_template(
+        "notices/new.html", filled=filled, tree=tree, errors=filled.error_links(tree) if filled.checked else [],
+        key=request.form.get("_key") or uuid.uuid4().hex, shown=shown,
+        suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
+    ), status
+
+
+@views.post("/new")
+@requires(Permission.NOTICE_TAKE)
+def take() -> ResponseReturnValue:
+    """Take the notice; the same page sent twice is one notice."""
+    form, context = notices.context(g.session, g.actor)
+    filled = Filled(form, context, sent=MultiDict(request.form))
+    if filled.check().errors:
+        return _page(filled, 422)
+    try:
+        taken = notices.take(g.session, g.actor, filled.values(), key=request.form.get("_key", "")[:64] or uuid.uuid4().hex)
+    except FormInvalid as error:
+        filled.add_findings(error.findings)
+        return _page(filled, 422)
+    flash(_("通知 %(number)s 已记下。谢谢您及时告知。", number=taken.notice.number), "done")
+    return redirect(url_for("notices.taken", number=taken.notice.number))
+
+
+@views.post("/new/state")
+@requires(Permission.NOTICE_TAKE)
+def state() -> ResponseReturnValue:
+    """Answer the page's script: which fields are hidden and which required for what is typed."""
+    form, context = notices.context(g.session, g.actor)
+    return Filled(form, context, sent=MultiDict(request.form)).visibility()
+
+
+@views.get("/<number>/taken")
+@requires(Permission.NOTICE_TAKE)
+def taken(number: str) -> ResponseReturnValue:
+    """Say what happens next with a notice one has just recorded."""
+    notice = next((notice for notice in notices.mine(g.session, g.actor) if notice.number == number), None)
+    if notice is None:
+        raise NotFound
+    return render_template("notices/taken.html", notice=notice)
