@@ -15,9 +15,10 @@ from engine.services import service
 from models import AccountabilityFile, Case, Crossing, Organisation, new_id
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
     from engine.projection import Command
-    from sqlalchemy.orm import Session
 
 
 def find(session: Session, actor: Actor) -> list[AccountabilityFile]:

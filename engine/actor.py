@@ -24,6 +24,7 @@ class Post:
     organisation: str
     path: str
     reach: str
+    organisation_en: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def of_person(session: Session, person: Person) -> Actor:
     """Return the actor a person is now: one query."""
     today = clock.today()
     rows = session.execute(
-        sa.select(Appointment.role, Organisation.id, Organisation.name, Organisation.path)
+        sa.select(Appointment.role, Organisation.id, Organisation.name, Organisation.path, Organisation.name_en)
         .join(Organisation, Organisation.id == Appointment.organisation_id)
         .where(
             Appointment.person_id == person.id,
@@ -65,7 +66,9 @@ def of_person(session: Session, person: Person) -> Actor:
         )
         .order_by(Appointment.from_on, Appointment.id)
     ).all()
-    return with_posts(person, (Post(role, organisation_id, name, path, _reach(role, path)) for role, organisation_id, name, path in rows))
+    return with_posts(person, (
+        Post(role, organisation_id, name, path, _reach(role, path), name_en) for role, organisation_id, name, path, name_en in rows
+    ))
 
 
 def with_posts(person: Person, posts: Iterable[Post]) -> Actor:

@@ -16,8 +16,9 @@ from engine.errors import N_, EngineError, NotFound
 from models import OPEN_STATES, Attachment, AttachmentPart, Audience, Case, WorkItem, new_id
 
 if TYPE_CHECKING:
-    from engine.actor import Actor
     from sqlalchemy.orm import Session
+
+    from engine.actor import Actor
 
 MAX_BYTES, PART_BYTES, MAX_PER_CASE = 20_000_000, 1_000_000, 200
 TYPES: Mapping[str, str] = {

@@ -15,8 +15,9 @@ from engine.limits import WorkingCalendar
 from models import CalendarDay, DayKind
 
 if TYPE_CHECKING:
-    from engine.actor import Actor
     from sqlalchemy.orm import Session
+
+    from engine.actor import Actor
 
 FRESH_FOR_S = 60.0
 _exceptions: tuple[float, Mapping[date, bool]] | None = None
@@ -25,10 +26,11 @@ _exceptions: tuple[float, Mapping[date, bool]] | None = None
 def current(session: Session, closes: str = "18:00") -> WorkingCalendar:
     """Return the calendar of the office; the table is read at most once a minute per process."""
     global _exceptions
-    if _exceptions is None or monotonic.monotonic() - _exceptions[0] > FRESH_FOR_S:
+    kept = _exceptions  # another thread may forget it meanwhile
+    if kept is None or monotonic.monotonic() - kept[0] > FRESH_FOR_S:
         rows = session.execute(sa.select(CalendarDay.day, CalendarDay.kind)).all()
-        _exceptions = (monotonic.monotonic(), {day: kind is DayKind.WORKDAY for day, kind in rows})
-    return WorkingCalendar(clock.zone(), _exceptions[1], time.fromisoformat(closes))
+        kept = _exceptions = (monotonic.monotonic(), {day: kind is DayKind.WORKDAY for day, kind in rows})
+    return WorkingCalendar(clock.zone(), kept[1], time.fromisoformat(closes))
 
 
 def forget() -> None:

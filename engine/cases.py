@@ -43,6 +43,7 @@ from models import (
     Notice,
     Organisation,
     OrganisationKind,
+    Packet,
     Record,
     Source,
     Subject,
@@ -54,8 +55,9 @@ from models import (
 )
 
 if TYPE_CHECKING:
-    from engine.actor import Actor
     from sqlalchemy.orm import Session
+
+    from engine.actor import Actor
 
 
 def begin(
@@ -72,7 +74,7 @@ def begin(
         id=new_id(), kind=kind, state=CaseState.NOTIFIED, owner_id=owner.id, facility_id=facility.id if facility else None,
         township_id=township.id if township else None, procedure_version_id=procedures.active(session, kind).id,
         profile_version_id=profiles.of_organisation(session, owner).id, event_at=event_at, clock_start_at=clock_start_at,
-        created_at=now, changed_at=now, course=1,
+        created_at=now, changed_at=now, course=1, revision=1,
         parties=organisations.parties(session, facility=facility, township=township, owner=owner),
     )
     session.add(case)
@@ -108,8 +110,9 @@ def attempt(step: Any) -> workflow.Outcome:
 
 
 def next_sequence(case: Case) -> int:
-    """Return the revision that the running command makes."""
-    return (case.revision or 0) + 1
+    """Raise the revision of a case for the running command and return it: its place in the journal."""
+    case.revision += 1
+    return case.revision
 
 
 def lock(session: Session, case_id: UUID) -> Case:
@@ -167,6 +170,8 @@ class Row:
     due_at: datetime | None
     start_at: datetime | None
     is_identified: bool
+    facility_en: str | None = None
+    owner_en: str | None = None
 
 
 def find(session: Session, actor: Actor, wanted: Filter) -> tuple[list[Row], int]:
@@ -192,12 +197,15 @@ def find(session: Session, actor: Actor, wanted: Filter) -> tuple[list[Row], int
     }
     rows = session.execute(
         base.outerjoin(due, due.c.case_id == Case.id)
-        .with_only_columns(Case, Subject.name, notice, facility.name, owner.name, due.c.due_at, due.c.start_at, maintain_column_froms=True)
+        .with_only_columns(
+            Case, Subject.name, notice, facility.name, owner.name, due.c.due_at, due.c.start_at, facility.name_en, owner.name_en,
+            maintain_column_froms=True,
+        )
         .order_by(*orders.get(wanted.order, orders["changed"]), Case.id)
         .limit(wanted.per_page)
         .offset((wanted.page - 1) * wanted.per_page)
     )
-    return [Row(*row, True) for row in rows], count
+    return [Row(*row[:7], True, *row[7:]) for row in rows], count  # type: ignore[call-arg]
 
 
 def next_due() -> Any:
@@ -221,30 +229,25 @@ def _narrow(wanted: Filter, facility: Any) -> list[sa.ColumnElement[bool]]:
     if wanted.organisation_id:
         conditions.append(sa.exists().where(CaseParty.case_id == Case.id, CaseParty.organisation_id == wanted.organisation_id))
     if wanted.words.strip():
-        conditions.append(matches(wanted.words, facility))
+        conditions.append(matches(wanted.words))
     return conditions
 
 
-def matches(words: str, facility: Any) -> sa.ColumnElement[bool]:
+def matches(words: str) -> sa.ColumnElement[bool]:
     """Return the condition under which a case fits what was typed: number, name, pinyin, unit or township."""
     conditions: list[sa.ColumnElement[bool]] = []
     for word in words.split()[:5]:
         plain = word.strip().lower()
         pieces = [plain] if len(plain) < 3 or plain.isascii() else [plain[index : index + 2] for index in range(len(plain) - 1)]
         named = sa.and_(*[Subject.search.contains(f" {piece}" if piece.isascii() else f" {piece} ", autoescape=True) for piece in pieces])
-        notice = sa.exists().where(Notice.case_id == Case.id, Notice.number.ilike(_like(word), escape="\\"))
+        notice = sa.exists().where(Notice.case_id == Case.id, Notice.number.icontains(word, autoescape=True))
         party = sa.exists().where(
             CaseParty.case_id == Case.id, CaseParty.organisation_id == Organisation.id,
-            sa.or_(Organisation.name.ilike(_like(word), escape="\\"), Organisation.short_name.ilike(_like(word), escape="\\")),
+            sa.or_(Organisation.name.icontains(word, autoescape=True), Organisation.short_name.icontains(word, autoescape=True)),
         )
         identity = [Subject.id_number == plain.upper()] if len(plain) >= 15 else []
-        conditions.append(sa.or_(Case.number.ilike(_like(word), escape="\\"), named, notice, party, *identity))
+        conditions.append(sa.or_(Case.number.icontains(word, autoescape=True), named, notice, party, *identity))
     return sa.and_(*conditions)
-
-
-def _like(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
 
 
 def read(session: Session, actor: Actor, reference: str) -> Case:
@@ -381,12 +384,19 @@ def send(session: Session, actor: Actor, case: Case, message: str, **detail: Any
 
 
 def send_message(session: Session, actor: Actor, reference: str, message: str, reason: str) -> Case:
-    """Deliver a message that a case page offers to the actor.
+    """Deliver a message that the diagram gives to one of the actor's roles.
+
+    Args:
+        reference: The number of a case, or of one of its notices, that the actor sees identified; or of a packet they may open.
 
     Raises:
         NotAllowed: the diagram gives it to other roles.
+        NotFound: neither is visible.
     """
-    case = lock(session, by_reference(session, actor, reference).id)
+    from engine import packets  # packets read forms and records, which read cases
+
+    packet = session.scalar(sa.select(Packet.case_id).where(Packet.number == reference, packets.readable(actor)))
+    case = lock(session, packet or by_reference(session, actor, reference).id)
     if not any(row.message == message for row, _ in messages_for(session, actor, case)):
         raise NotAllowed
     send(session, actor, case, message, reason=reason[:2000])
@@ -500,12 +510,7 @@ def _stop(session: Session, case: Case) -> None:
     """End all work of a case: its items exit, its clocks are withdrawn, its workflow is not loaded again."""
     items = list(session.scalars(sa.select(WorkItem.id).where(WorkItem.case_id == case.id, WorkItem.state.in_(OPEN_STATES))))
     session.execute(sa.update(WorkItem).where(WorkItem.id.in_(items)).values(state=WorkItemState.EXITED).execution_options(synchronize_session=False))
-    session.execute(
-        sa.update(Deadline)
-        .where(Deadline.case_id == case.id, Deadline.met_at.is_(None), Deadline.withdrawn_at.is_(None))
-        .values(withdrawn_at=clock.now(), next_at=None)
-        .execution_options(synchronize_session=False)
-    )
+    deadlines.end(session, case)
     session.execute(sa.update(WorkflowScope).where(WorkflowScope.case_id == case.id).values(is_frozen=True))
     session.execute(sa.delete(Subscription).where(Subscription.case_id == case.id))
 

@@ -13,8 +13,9 @@ from engine.forms import Form
 from models import Appointment, Organisation, OrganisationKind, Person, Role
 
 if TYPE_CHECKING:
-    from engine.actor import Actor
     from sqlalchemy.orm import Session
+
+    from engine.actor import Actor
 
 HOSPITALS = (OrganisationKind.HOSPITAL, OrganisationKind.MCH_INSTITUTION)
 INSTITUTIONS = (*HOSPITALS, OrganisationKind.TOWNSHIP_HEALTH_CENTRE, OrganisationKind.VILLAGE_CLINIC, OrganisationKind.HEALTH_ADMINISTRATION,
@@ -68,7 +69,7 @@ def with_roles(session: Session, roles: Iterable[Role], under: str, organisation
     """Return the people who hold one of the roles under a path; those of one organisation first."""
     today = clock.today()
     rows = session.execute(
-        sa.select(Person.id, Person.name, Person.discipline, Organisation.name, Organisation.id)
+        sa.select(Person.id, Person.name, Person.discipline, Organisation.name, Organisation.id, Organisation.name_en)
         .join(Appointment, Appointment.person_id == Person.id)
         .join(Organisation, Organisation.id == Appointment.organisation_id)
         .where(
@@ -79,8 +80,8 @@ def with_roles(session: Session, roles: Iterable[Role], under: str, organisation
         .order_by(Organisation.path, Person.name)
     ).all()
     found: dict[UUID, Code] = {}
-    for person_id, name, discipline, unit, _unit_id in sorted(rows, key=lambda row: row[4] != organisation_id):
-        found.setdefault(person_id, Code(str(person_id), f"{name} · {unit}", f"{name} · {unit}", {"discipline": discipline, "name": name}))
+    for person_id, name, discipline, unit, _unit_id, unit_en in sorted(rows, key=lambda row: row[4] != organisation_id):
+        found.setdefault(person_id, Code(str(person_id), f"{name} · {unit}", f"{name} · {unit_en or unit}", {"discipline": discipline, "name": name}))
     return list(found.values())
 
 
@@ -89,5 +90,6 @@ def person(actor: Actor, home: Organisation) -> dict[str, Any]:
     return {
         "id": str(actor.person_id), "name": actor.name, "organisation": str(home.id), "organisation_name": home.name,
         "is_hospital": home.kind in HOSPITALS, "is_mch": home.kind is OrganisationKind.MCH_INSTITUTION,
+        "is_receiver": Role.QC_OFFICER in actor.roles,
         "roles": sorted(role.value for role in actor.roles), "title": actor.title, "discipline": actor.discipline,
     }

@@ -14,9 +14,10 @@ from engine.permissions import Permission
 from models import Audience, Case, CaseState, Deadline, Record
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
     from engine.forms import Form
-    from sqlalchemy.orm import Session
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,16 @@ def meet(session: Session, case: Case, keys: Sequence[str]) -> None:
         )
 
 
+def end(session: Session, case: Case) -> None:
+    """Withdraw every clock of a case that is over."""
+    session.execute(
+        sa.update(Deadline)
+        .where(Deadline.case_id == case.id, Deadline.met_at.is_(None), Deadline.withdrawn_at.is_(None))
+        .values(withdrawn_at=clock.now(), next_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def met_by_call(session: Session, task_id: UUID, called_at: datetime) -> None:
     """Let a task's clock be met by the call it speaks of, not by its being written down."""
     deadline = session.scalar(sa.select(Deadline).where(Deadline.task_id == task_id, Deadline.kind == DeadlineKind.LIMIT))

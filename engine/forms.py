@@ -74,6 +74,9 @@ class Field:
     rows: int = 4
     is_multiple: bool = False
     accept: str = ""
+    columns: int | None = None
+    is_folded: bool = False
+    is_quick: bool = False
     fields: tuple[Field, ...] = ()
 
     def name(self, language: str) -> str:
@@ -101,6 +104,7 @@ class Form:
     title: str
     title_en: str
     audience: str
+    tells: str
     has_review: bool
     source: str
     checks: tuple[str, ...]
@@ -182,6 +186,7 @@ def parse(content: bytes) -> Form:
         )
         return Form(
             key=schema["id"], title=ours["title"], title_en=ours["title_en"], audience=ours["audience"],
+            tells=ours.get("tells", ""),
             has_review=bool(ours.get("review", False)), source=ours.get("source", ""), checks=tuple(ours.get("checks", ())),
             fields=fields, rules=rules,
         )
@@ -227,6 +232,8 @@ def _field(component: Mapping[str, Any], taken: set[str], depth: int, *, in_row:
         is_segmented=properties.get("seg") == "true", offers_unknown=properties.get("unknown") == "true",
         has_row_id=properties.get("row_id") == "true", summary=properties.get("summary"), rows=int(properties.get("long", 4)),
         is_multiple=bool(component.get("multiple")), accept=component.get("accept") or "",
+        columns=_whole((component.get("layout") or {}).get("columns")), is_folded=properties.get("folded") == "true",
+        is_quick=properties.get("quick") == "true",
         fields=tuple(_field(child, inner, depth + 1, in_row=in_row or kind == "dynamiclist") for child in component.get("components") or ()),
     )
 
@@ -391,7 +398,8 @@ def _is_blank(value: Any) -> bool:
 
 def for_draft(form: Form, answers: Mapping[str, Any]) -> dict[str, Any]:
     """Return answers as a draft keeps them: in wire form, only what the form asks for, unchecked; what cannot be stored is left out."""
-    return storable(_asked(form.fields, answers))
+    found: dict[str, Any] = storable(_asked(form.fields, answers))
+    return found
 
 
 def storable(value: Any) -> Any:
@@ -586,9 +594,10 @@ def options(entry: Field, context: Context) -> Sequence[codes.Code]:
     """Return the values a field offers: its own, those of its code list, or those that depend on the case."""
     if entry.values:
         return entry.values
-    if entry.values_key in context.choices:
-        return context.choices[entry.values_key]
-    found = codes.lists().get(entry.values_key or "")
+    key = entry.values_key or ""
+    if key in context.choices:
+        return context.choices[key]
+    found = codes.lists().get(key)
     return found.codes if found else ()
 
 
@@ -633,7 +642,8 @@ def take_identity(form: Form, answers: Mapping[str, Any]) -> tuple[dict[str, Any
 
 
 def _divide(fields: Sequence[Field], answers: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    plain, identity = dict(answers), {}
+    plain: dict[str, Any] = dict(answers)
+    identity: dict[str, Any] = {}
     for entry in fields:
         if entry.type == "group" and not entry.key:
             inner_plain, inner = _divide(entry.fields, plain)

@@ -15,9 +15,10 @@ from engine.transaction import transaction
 from models import Deadline, Draft, Incident, IncidentKind, Person, Source, Subject, WorkItem, new_id
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
     from models.database import Sessions
-    from sqlalchemy.orm import Session
 
 OWN_ROOMS = ("/engine/", "/models/", "/web/", "/bpmn/")
 

@@ -1,6 +1,7 @@
 """Limits: from a profile value and the start of a clock to the instants of a deadline."""
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -54,15 +55,16 @@ class WorkingCalendar:
         return day
 
     def covers(self, year: int) -> bool:
-        """Tell whether a year's holidays are known."""
-        return any(day.year == year for day in self.exceptions)
+        """Tell whether a year's holidays are known: its notice always names days to make up, a forecast of the feasts cannot."""
+        return any(works and day.year == year for day, works in self.exceptions.items())
 
 
 def reckon(limit: Limit, start: datetime, calendar: WorkingCalendar) -> Instants:
     """Turn a limit into instants.
 
-    Hours and days run through nights and holidays. Working days and days of the month end when the office closes;
-    a day of the month that is a holiday brings no grace.
+    Hours and days run through nights and holidays: hours as they pass, days to the same time of day in the office's
+    zone, also where clocks are put forward or back. Working days and days of the month end when the office closes; a day
+    of the month that is a holiday brings no grace, one that the month lacks is its last.
 
     Args:
         start: An aware instant: the event, or when the reporter learned of it.
@@ -72,14 +74,14 @@ def reckon(limit: Limit, start: datetime, calendar: WorkingCalendar) -> Instants
     """
     local = start.astimezone(calendar.zone)
     if limit.unit == "h":
-        due = start + timedelta(hours=limit.value)
+        due = start.astimezone(UTC) + timedelta(hours=limit.value)
     elif limit.unit == "d":
-        due = start + timedelta(days=limit.value)
+        due = local + timedelta(days=limit.value)
     elif limit.unit == "wd":
         due = end_of_day(calendar.add_working_days(local.date(), limit.value), calendar)
     elif limit.unit == "dom":
         year, month = divmod(local.year * 12 + local.month, 12)
-        due = end_of_day(date(year, month + 1, limit.value), calendar)
+        due = end_of_day(date(year, month + 1, min(limit.value, monthrange(year, month + 1)[1])), calendar)
     else:
         raise ValueError(f"unknown unit {limit.unit!r} of limit {limit.key!r}")
     return until(start, due)

@@ -14,8 +14,9 @@ from engine.services import service
 from models import Case, Message, Role, new_id
 
 if TYPE_CHECKING:
-    from engine.projection import Command
     from sqlalchemy.orm import Session
+
+    from engine.projection import Command
 
 Deliverer = Callable[[Message], None]
 MAX_ATTEMPTS = 8
@@ -68,6 +69,11 @@ def mark_read(session: Session, person_id: UUID, message_id: UUID | None = None)
     if message_id is not None:
         condition = sa.and_(condition, Message.id == message_id)
     session.execute(sa.update(Message).where(condition).values(read_at=clock.now()))
+
+
+def is_waiting(session: Session) -> bool:
+    """Tell whether a message waits to be sent now."""
+    return bool(session.scalar(sa.select(sa.exists().where(Message.next_at <= clock.now()))))
 
 
 def claim_next(session: Session) -> Message | None:

@@ -15,6 +15,7 @@ from engine import (
     cases,
     choices,
     clock,
+    codes,
     deadlines,
     environment,
     feel,
@@ -50,9 +51,10 @@ from models import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
     from engine.projection import Command
-    from sqlalchemy.orm import Session
 
 FORM = "notice"
 LIMITS = {Hop.VILLAGE: "notify_village", Hop.TOWNSHIP: "notify_township", Hop.FACILITY: "notify_facility", Hop.OTHER: "notify_facility"}
@@ -69,14 +71,19 @@ class Taken:
     is_new: bool
 
 
-def context(session: Session, actor: Actor, kind: CaseKind = CaseKind.MATERNAL_DEATH) -> tuple[forms.Form, forms.Context]:
+def context(session: Session, actor: Actor, kind: CaseKind | None = None) -> tuple[forms.Form, forms.Context]:
     """Return the form of a new notice and what its expressions see for this reporter.
 
     Raises:
         NotAllowed: the actor takes no notices.
+        NotFound: no procedure for the kind, or for any, is active.
     """
     if not permissions.allows(actor, Permission.NOTICE_TAKE):
         raise NotAllowed
+    kinds = procedures.active_kinds(session)
+    if not kinds:
+        raise NotFound
+    kind = kind or kinds[0]
     version = procedures.active(session, kind)
     form = procedures.form(session, version.id, FORM)
     home = _home(session, actor)
@@ -93,8 +100,11 @@ def context(session: Session, actor: Actor, kind: CaseKind = CaseKind.MATERNAL_D
         "person": {**choices.person(actor, home), "hop": _hop(actor).value}, "known": {}, "variables": {},
         "now": feel.to_wire(clock.now().astimezone(clock.zone())),
     }
-    receivers = {"people.receivers": lambda: _receivers(session, home, owner)}
-    return form, forms.Context(surroundings, names, choices.of_form(session, form, owner, receivers))
+    makers = {
+        "people.receivers": lambda: _receivers(session, home, owner),
+        "procedures.kinds": lambda: [code for code in codes.lists()["CS-CASEKIND"].codes if CaseKind(code.code) in kinds],
+    }
+    return form, forms.Context(surroundings, names, choices.of_form(session, form, owner, makers))
 
 
 def take(session: Session, actor: Actor, answers: Mapping[str, Any], *, key: str) -> Taken:
@@ -115,11 +125,13 @@ def take(session: Session, actor: Actor, answers: Mapping[str, Any], *, key: str
         if known.recorded_by_id != actor.person_id:
             raise InvalidInput
         return Taken(known, known.case, False)
-    kind = CaseKind(answers.get("case_kind") or CaseKind.MATERNAL_DEATH.value)
+    said_kind = answers.get("case_kind")
+    kind = next((kind for kind in procedures.active_kinds(session) if kind.value == said_kind), None)
     form, surroundings = context(session, actor, kind)
     checked = forms.check(form, answers, surroundings)
     if checked.errors:
         raise FormInvalid(checked.errors)
+    assert kind is not None  # the form offers only these, and asks for one
     said = {name: feel.from_wire(value) for name, value in checked.answers.items()}
     home = _home(session, actor)
     facility = organisations.get(session, UUID(said["facility"])) if said.get("facility") else None
@@ -147,6 +159,19 @@ def take(session: Session, actor: Actor, answers: Mapping[str, Any], *, key: str
     journal.record(session, actor, "notice:take", case_id=case.id, object_id=notice.id, number=notice.number, hop=hop.value)
     cases.walk(session, actor, case, {"hop": hop.value, "kind": kind.value, "reopened": False, "notice_at": notified_at})
     return Taken(notice, case, True)
+
+
+def timing(session: Session, actor: Actor, answers: Mapping[str, Any]) -> tuple[datetime, datetime, datetime] | None:
+    """Return where the clock of a notice starts, when it is due and when the call was, as far as the answers say so."""
+    event_at, called_at = answers.get("event_dt"), answers.get("notice_dt")
+    if not isinstance(event_at, datetime) or not isinstance(called_at, datetime) or called_at < event_at:
+        return None
+    hop = Hop(answers["hop"]) if answers.get("hop") in {entry.value for entry in Hop} else _hop(actor)
+    learned_at = answers.get("learned_dt")
+    start = learned_at if hop not in (Hop.FACILITY, Hop.OTHER) and isinstance(learned_at, datetime) else event_at
+    profile = profiles.of_organisation(session, _home(session, actor))
+    due_at = _due(profiles.values(session, profile.id), calendars.current(session), LIMITS[hop], start)
+    return (start, due_at, called_at) if due_at else None
 
 
 def receive(

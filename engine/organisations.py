@@ -12,8 +12,9 @@ from engine.errors import InvalidInput, NotFound
 from models import Appointment, Level, Organisation, OrganisationKind, Person, Role
 
 if TYPE_CHECKING:
-    from engine.actor import Actor
     from sqlalchemy.orm import Session
+
+    from engine.actor import Actor
 
 
 def get(session: Session, organisation_id: UUID) -> Organisation:
@@ -94,14 +95,15 @@ def add(session: Session, actor: Actor | None, *, parent: Organisation | None, *
     """Add an organisation under another.
 
     Raises:
-        InvalidInput: the code is empty, taken, or not made of letters, digits and hyphens; an institution as parent.
+        InvalidInput: the code is empty, too long, not made of letters, digits and hyphens, or taken, be it in other capitals
+            (who sees what is decided by the path, and SQLite does not tell capitals apart there); an institution as parent.
     """
     code = str(columns["code"]).strip()
-    if not code or not all(character.isascii() and (character.isalnum() or character == "-") for character in code):
+    if not 0 < len(code) <= 20 or not all(character.isascii() and (character.isalnum() or character == "-") for character in code):
         raise InvalidInput
     if parent is not None and parent.kind is not OrganisationKind.AREA:
         raise InvalidInput
-    if session.scalar(sa.select(Organisation.id).where(Organisation.code == code)):
+    if session.scalar(sa.select(Organisation.id).where(sa.func.lower(Organisation.code) == code.lower())):
         raise InvalidInput
     columns["code"] = code
     organisation = Organisation(parent_id=parent.id if parent else None, path=f"{parent.path if parent else '/'}{code}/", **columns)

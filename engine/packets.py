@@ -36,10 +36,11 @@ from models import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
     from engine.procedures import Deployed
     from engine.projection import Command
-    from sqlalchemy.orm import Session
 
 REDACTION, SITTING, RESITTING, OPINION = "redaction", "sitting", "resitting", "opinion"
 SHOWN_FORMS = ("report_card", "case_report", "facility_discussion", "facility_annex", "community_annex", "onsite_record", "investigation_report",
@@ -159,11 +160,12 @@ def terms(session: Session, case: Case, deployed: Deployed) -> Terms:
         form = deployed.forms.get(record.form)
         if form is not None:
             for entry, value in _values_of(form.fields, record.answers, "P"):
-                text = _organisation_name(session, value)
-                if text and 1 < len(text) <= 40:
-                    (places if any(mark in text for mark in ("院", "站", "中心", "诊所", "卫生室", "科")) else people).add(text)
-                    if entry.key.endswith(("_name", "name")):
-                        people |= _name_parts(text)
+                named = _organisation_name(session, value)
+                if not named or not 1 < len(named) <= 40 or named == forms.UNKNOWN or named.startswith("L-"):
+                    continue
+                (places if any(mark in named for mark in ("院", "站", "中心", "诊所", "卫生室", "科")) else people).add(named)
+                if entry.key.endswith(("_name", "name")):
+                    people |= _name_parts(named)
     return Terms(frozenset(subject), frozenset(term for term in people if len(term) > 1), frozenset(term for term in places if len(term) > 1))
 
 
@@ -189,7 +191,7 @@ def _name_parts(name: str) -> set[str]:
 
 
 _DOUBLE_SURNAMES = frozenset(
-    "欧阳 上官 司马 诸葛 东方 夏侯 皇甫 尉迟 公孙 慕容 令狐 长孙 宇文 司徒 闻人 南宫 端木 百里 东郭 呼延 轩辕 完颜 耶律 拓跋 独孤".split()
+    ["欧阳", "上官", "司马", "诸葛", "东方", "夏侯", "皇甫", "尉迟", "公孙", "慕容", "令狐", "长孙", "宇文", "司徒", "闻人", "南宫", "端木", "百里", "东郭", "呼延", "轩辕", "完颜", "耶律", "拓跋", "独孤"]
 )
 
 
@@ -291,7 +293,7 @@ class _Maker:
             return None
         if entry.identity == "P":
             name = _organisation_name(self.session, value) if isinstance(value, str) else None
-            if name is None or not (entry.values_key or "").startswith("organisations.") and "unit" not in entry.key:
+            if name is None or (not (entry.values_key or "").startswith("organisations.") and "unit" not in entry.key):
                 return None
             letter = self.letters.setdefault(name, chr(ord("A") + min(len(self.letters), 25)))
             return f"机构 {letter}", f"Facility {letter}"
@@ -340,7 +342,8 @@ def words(entry: Field, value: Any, when: Any) -> tuple[str, str]:
 
 def _code_words(entry: Field, code: str) -> tuple[str, str]:
     if entry.type in ("select", "radio", "checklist"):
-        options = entry.values or (codes.lists()[entry.values_key].codes if entry.values_key in codes.lists() else ())
+        found = codes.lists().get(entry.values_key or "")
+        options = entry.values or (found.codes if found else ())
         for option in options:
             if option.code == code:
                 return option.zh, option.en
@@ -590,5 +593,5 @@ def reading_context(session: Session, packet: Packet, form: Form) -> forms.Conte
     case = session.scalars(sa.select(Case).where(Case.id == packet.case_id)).one()
     owner = organisations.get(session, case.owner_id)
     extra = {"timeline": lambda: timeline_choices(session, case), "people.panel": lambda: panel_choices(session, case)}
-    names = {"known": {}, "person": {}, "variables": {}, "now": None, "case": {}}
+    names: dict[str, Any] = {"known": {}, "person": {}, "variables": {}, "now": None, "case": {}}
     return forms.Context(environment.of_case(session, case), names, choices.of_form(session, form, owner, extra))

@@ -19,7 +19,21 @@ from engine import clock, journal, passwords
 from engine.actor import Actor, of_person
 from engine.errors import N_, EngineError, InvalidInput, NotFound
 from engine.permissions import IDENTIFIED_ROLES
-from models import ADMINISTRATORS, Appointment, Installation, Organisation, Person, Realm, Role, SignIn, Throttle, Title, WorkItem, WorkItemState, new_id
+from models import (
+    ADMINISTRATORS,
+    Appointment,
+    Installation,
+    Organisation,
+    Person,
+    Realm,
+    Role,
+    SignIn,
+    Throttle,
+    Title,
+    WorkItem,
+    WorkItemState,
+    new_id,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -71,7 +85,7 @@ class Policy:
 def sign_in(session: Session, policy: Policy, username: str, password: str, *, address: str, device: str) -> tuple[SignIn, str]:
     """Check name and password and begin a session; the second factor, if asked for, comes after it.
 
-    A refusal is counted in this transaction and must be committed: call `note_failure` in one of its own.
+    A refusal must be counted: call `note_failure` and commit.
 
     Returns:
         The row and the secret for the cookie.
@@ -107,7 +121,7 @@ def sign_in(session: Session, policy: Policy, username: str, password: str, *, a
 
 
 def note_failure(session: Session, policy: Policy, username: str, address: str) -> None:
-    """Count a failed attempt against the account and the address; in a transaction of its own."""
+    """Count a failed attempt against the account and the address."""
     now = clock.now()
     person = session.scalar(
         sa.select(Person).where(sa.or_(Person.username == username.strip().lower(), Person.phone == username.strip())).with_for_update()
@@ -138,7 +152,7 @@ def _check_throttle(session: Session, key: str) -> None:
 
 
 def _minutes(until: Any) -> int:
-    return max(1, round((until - clock.now()).total_seconds() / 60))
+    return int(max(1, round((until - clock.now()).total_seconds() / 60)))
 
 
 def _address_key(address: str) -> str:
@@ -348,13 +362,13 @@ def _set_password(policy: Policy, person: Person, new: str) -> None:
 
 def find(session: Session, words: str = "", *, page: int = 1, per_page: int = 50) -> tuple[Sequence[Person], int]:
     """Return a page of people, by name, with their appointments, and how many there are."""
-    condition = sa.true()
+    condition: sa.ColumnElement[bool] = sa.true()
     if words.strip():
-        like = "%" + words.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        plain = words.strip()
         unit = sa.exists().where(
-            Appointment.person_id == Person.id, Appointment.organisation_id == Organisation.id, Organisation.name.ilike(like, escape="\\")
+            Appointment.person_id == Person.id, Appointment.organisation_id == Organisation.id, Organisation.name.icontains(plain, autoescape=True)
         )
-        condition = sa.or_(Person.name.ilike(like, escape="\\"), Person.username.ilike(like, escape="\\"), unit)
+        condition = sa.or_(Person.name.icontains(plain, autoescape=True), Person.username.icontains(plain, autoescape=True), unit)
     count = session.scalar(sa.select(sa.func.count()).select_from(Person).where(condition)) or 0
     rows = session.scalars(
         sa.select(Person).options(selectinload(Person.appointments).joinedload(Appointment.organisation)).where(condition)
@@ -428,16 +442,21 @@ def appoint(
     """Give a person a role in an organisation.
 
     Raises:
-        TwoAdministrators: the person already holds another of the three administrators' roles.
-        InvalidInput: it is held already, or the days are not in order.
+        TwoAdministrators: in that time the person holds another of the three administrators' roles.
+        InvalidInput: in that time it is held already, an administrator's role in any organisation; the days are not in order.
     """
     begins = from_on or clock.today()
     if until_on is not None and until_on < begins:
         raise InvalidInput
-    held = session.scalars(sa.select(Appointment).where(Appointment.person_id == person.id, Appointment.until_on.is_(None))).all()
+    held = session.scalars(
+        sa.select(Appointment).where(
+            Appointment.person_id == person.id, sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= begins),
+            Appointment.from_on <= until_on if until_on else sa.true(),
+        )
+    ).all()
     if role in ADMINISTRATORS and any(entry.role in ADMINISTRATORS and entry.role is not role for entry in held):
         raise TwoAdministrators
-    if any(entry.role is role and entry.organisation_id == organisation.id for entry in held):
+    if any(entry.role is role and (role in ADMINISTRATORS or entry.organisation_id == organisation.id) for entry in held):
         raise InvalidInput
     appointment = Appointment(id=new_id(), person_id=person.id, role=role, organisation_id=organisation.id, from_on=begins, until_on=until_on)
     session.add(appointment)

@@ -19,8 +19,9 @@ from engine.workflow import checking
 from models import CaseKind, Procedure, ProcedureFile, ProcedureVersion
 
 if TYPE_CHECKING:
-    from engine.actor import Actor
     from sqlalchemy.orm import Session
+
+    from engine.actor import Actor
 
 KEPT_IN_MEMORY = 32
 MANIFEST = "procedure.toml"
@@ -38,6 +39,11 @@ class Deployed:
 
 _loaded: OrderedDict[UUID, Deployed] = OrderedDict()
 _lock = threading.Lock()
+
+
+def shipped() -> list[str]:
+    """Return the keys of the procedures that come with the product."""
+    return sorted(entry.name for entry in resources.files("bpmn").iterdir() if entry.is_dir() and (entry / MANIFEST).is_file())
 
 
 def shipped_files(key: str) -> dict[str, bytes]:
@@ -130,6 +136,15 @@ def active(session: Session, kind: CaseKind) -> ProcedureVersion:
     return version
 
 
+def active_kinds(session: Session) -> list[CaseKind]:
+    """Return the kinds of case for which a procedure is active, in the order in which they are listed."""
+    found = set(session.scalars(
+        sa.select(Procedure.case_kind).join(ProcedureVersion, ProcedureVersion.procedure_id == Procedure.id)
+        .where(ProcedureVersion.activated_at <= clock.now(), ProcedureVersion.retired_at.is_(None))
+    ))
+    return [kind for kind in CaseKind if kind.value in found]
+
+
 def deployed(session: Session, version_id: UUID) -> Deployed:
     """Return a version ready to run. Versions never change: each is read and parsed once per process."""
     with _lock:
@@ -140,7 +155,7 @@ def deployed(session: Session, version_id: UUID) -> Deployed:
     rows = session.execute(sa.select(ProcedureFile.path, ProcedureFile.content).where(ProcedureFile.version_id == version_id)).all()
     if not rows:
         raise NotFound
-    found = ready(version_id, dict(rows))  # type: ignore[arg-type]
+    found = ready(version_id, dict(rows))
     with _lock:
         _loaded[version_id] = found
         while len(_loaded) > KEPT_IN_MEMORY:

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm.attributes import flag_modified
 
 from engine import calendars, deadlines, feel, limits, messages, profiles, services
 from engine.errors import StepFailed
@@ -30,10 +29,11 @@ from models import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
     from engine.procedures import Deployed
     from engine.workflow import Item, Outcome
-    from sqlalchemy.orm import Session
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def refresh(command: Command, outcome: Outcome, *, completed: UUID | None = None
             raise StepFailed(element=None, reason="the diagram ended without a final state of the case")
         if case.state in FINAL_STATES and case.ended_at is None:
             case.ended_at = now
+            deadlines.end(session, case)
         case.changed_at = now
-        flag_modified(case, "changed_at")  # every command raises the revision, even within one instant
     return [item for item, _ in opened]
 
 

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from engine import clock, forms, subjects
 from engine.errors import NotFound
-from models import Audience, Case, Record, Role, Source, WorkItem, new_id
+from models import Audience, Case, Record, Role, Source, Subject, WorkItem, new_id
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
     from engine.forms import Checked, Form
-    from sqlalchemy.orm import Session
 
 
 def submit(
@@ -62,8 +63,8 @@ def known(session: Session, case_id: UUID, *, identified: bool, audiences: Itera
         audiences: Only records for these; sealed opinions are never among them.
     """
     query = (
-        sa.select(Record.form, Record.answers, subjects.Subject.details)
-        .outerjoin(subjects.Subject, sa.and_(subjects.Subject.source == Source.RECORD, subjects.Subject.source_id == Record.id))
+        sa.select(Record.form, Record.answers, Subject.details)
+        .outerjoin(Subject, sa.and_(Subject.source == Source.RECORD, Subject.source_id == Record.id))
         .where(Record.case_id == case_id, Record.is_current, Record.audience != Audience.AUTHOR)
         .order_by(Record.submitted_at, Record.id)
     )

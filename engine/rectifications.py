@@ -16,9 +16,10 @@ from engine.services import service
 from models import CaseParty, ItemState, Organisation, Record, RectificationItem, WorkItem, WorkItemState
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
     from engine.projection import Command
-    from sqlalchemy.orm import Session
 
 PLAN = "rectification_plan"
 OVER = (ItemState.VERIFIED, ItemState.CANCELLED)

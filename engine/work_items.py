@@ -27,8 +27,8 @@ from engine import (
     permissions,
     procedures,
     projection,
-    rectifications,
     records,
+    rectifications,
     subjects,
     workflow,
 )
@@ -69,9 +69,10 @@ from models import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
     from engine.procedures import Deployed
-    from sqlalchemy.orm import Session
 
 VIEWS = ("mine", "claimable", "today", "overdue", "all")
 IDENTIFIED = frozenset({"case", "office", "administration"})
@@ -108,6 +109,7 @@ class Row:
     deadline: Deadline | None
     holder: str | None
     has_draft: bool
+    unit_en: str | None = None
 
 
 def queue(session: Session, actor: Actor, wanted: Filter) -> tuple[list[Row], int]:
@@ -160,16 +162,16 @@ def steps(session: Session, actor: Actor) -> list[tuple[str, str, str]]:
     return [(element, name, name_en) for element, name, name_en in rows]
 
 
-def units(session: Session, actor: Actor) -> list[tuple[UUID, str]]:
-    """Return the facilities and townships of the cases in an actor's identified queue."""
+def units(session: Session, actor: Actor) -> list[tuple[UUID, str, str | None]]:
+    """Return the facilities and townships of the cases in an actor's identified queue: id and both names."""
     rows = session.execute(
-        sa.select(Organisation.id, Organisation.name)
+        sa.select(Organisation.id, Organisation.name, Organisation.name_en)
         .join(Case, sa.or_(Case.facility_id == Organisation.id, Case.township_id == Organisation.id))
         .join(WorkItem, WorkItem.case_id == Case.id)
         .where(permissions.may_hand_in(actor), WorkItem.audience.in_(("case", "office")))
         .distinct().order_by(Organisation.name)
     )
-    return [(organisation_id, name) for organisation_id, name in rows]
+    return [(organisation_id, name, name_en) for organisation_id, name, name_en in rows]
 
 
 def of_case(session: Session, actor: Actor, case_id: UUID) -> list[Row]:
@@ -205,7 +207,7 @@ def _columns(base: Any, actor: Actor) -> Any:
     holder = aliased(Person)
     draft = sa.exists().where(Draft.work_item_id == WorkItem.id, Draft.person_id == actor.person_id)
     return base.outerjoin(holder, holder.id == WorkItem.person_id).with_only_columns(
-        WorkItem, Case, Subject.name, Packet.number, RectificationItem.number, Organisation.name, Deadline, holder.name, draft,
+        WorkItem, Case, Subject.name, Packet.number, RectificationItem.number, Organisation.name, Deadline, holder.name, draft, Organisation.name_en,
         maintain_column_froms=True,
     )
 
@@ -215,10 +217,10 @@ def _own_deadline() -> sa.ColumnElement[bool]:
 
 
 def _row(actor: Actor, row: Any) -> Row:
-    item, case, name, packet, rectification, unit, deadline, holder, has_draft = row
+    item, case, name, packet, rectification, unit, deadline, holder, has_draft, unit_en = row
     if item.audience not in IDENTIFIED or not sees_identity(actor, item):
-        name, unit = None, None
-    return Row(item, case, name, packet, rectification, unit, deadline, holder, has_draft)
+        name, unit, unit_en = None, None, None
+    return Row(item, case, name, packet, rectification, unit, deadline, holder, has_draft, unit_en)
 
 
 def sees_identity(actor: Actor, item: WorkItem) -> bool:
@@ -267,9 +269,8 @@ def _narrow(wanted: Filter, actor: Actor) -> list[sa.ColumnElement[bool]]:
     elif wanted.due == "none":
         conditions.append(Deadline.due_at.is_(None))
     if wanted.words.strip():
-        identified = sa.and_(WorkItem.audience.in_(("case", "office")), cases.matches(wanted.words, None))
-        like = f"%{wanted.words.strip()}%"
-        others = [WorkItem.name.ilike(like), Packet.number.ilike(like), RectificationItem.number.ilike(like)]
+        identified = sa.and_(WorkItem.audience.in_(("case", "office")), cases.matches(wanted.words))
+        others = [column.icontains(wanted.words.strip(), autoescape=True) for column in (WorkItem.name, Packet.number, RectificationItem.number)]
         conditions.append(sa.or_(identified, *others))
     return conditions
 
@@ -377,7 +378,8 @@ def first_answers(
     if draft is not None:
         identity = subjects.details(session, Source.DRAFT, [draft.id]).get(draft.id, {})
         return forms.put_identity(draft.answers, identity)
-    if form.audience != "author":
+    plan = procedures.deployed(session, case.procedure_version_id).specification.elements[item.element].plan
+    if form.audience != "author" and plan is not None and not plan.is_fresh:
         earlier = session.scalar(
             sa.select(Record).where(Record.case_id == case.id, Record.form == form.key, Record.is_current, Record.element == item.element,
                                     Record.course == case.course)
@@ -385,6 +387,10 @@ def first_answers(
         )
         if earlier is not None and item.rectification_item_id is None and not item.is_assigned:
             return records.whole(session, earlier)
+    if plan is not None and plan.shows is not None:
+        shown = records.current(session, case.id, plan.shows)
+        if shown is not None:
+            return records.whole(session, shown)
     return forms.prefill(form, context)
 
 
@@ -589,7 +595,7 @@ def _lock(session: Session, actor: Actor, item_id: UUID) -> _Head:
 
 def _light_context(session: Session, actor: Actor, case: Case, item: WorkItem, form: forms.Form, head: _Head) -> forms.Context:
     """Return the context for checking: earlier records and lists are read only for a form that looks at them."""
-    if form.needs_known or form.checks or any(entry.values_key and "." in entry.values_key or entry.values_key in ("matches", "timeline") or entry.type == "filepicker"
+    if form.needs_known or form.checks or any((entry.values_key and "." in entry.values_key) or entry.values_key in ("matches", "timeline") or entry.type == "filepicker"
                                               for entry in _fields(form.fields)):
         return context_of(session, actor, case, item, form)
     is_late = head.deadline is not None and clock.now() > head.deadline.due_at
@@ -622,7 +628,8 @@ def _finish(
     if head.deadline is not None and now > head.deadline.due_at:
         head.deadline.late_reason = checked.answers.get("late_reason") or head.deadline.late_reason
         deadlines.warn(session, case, head.deadline, now)
-    record = records.submit(session, case, form, checked, actor, work_item=item, replaces=head.earlier)
+    plan = deployed.specification.elements[item.element].plan
+    record = records.submit(session, case, form, checked, actor, work_item=item, replaces=None if plan is not None and plan.is_fresh else head.earlier)
     if head.has_draft:
         session.execute(sa.delete(Draft).where(Draft.work_item_id == item.id, Draft.person_id == actor.person_id))
     surroundings = context.environment

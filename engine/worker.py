@@ -16,9 +16,11 @@ from engine.transaction import transaction
 from models import Case, Deadline, DeadlineKind, IncidentKind
 
 if TYPE_CHECKING:
-    from models.database import Sessions
-    from sqlalchemy.orm import Session
     from uuid import UUID
+
+    from sqlalchemy.orm import Session
+
+    from models.database import Sessions
 
 log = logging.getLogger("pingshen.worker")
 MAX_ATTEMPTS = 5
@@ -35,15 +37,23 @@ def run(sessions: Sessions, deliver: messages.Deliverer | None = None, *, stop: 
     return turns
 
 
-def fire_next(sessions: Sessions) -> bool:
-    """Fire the earliest instant that is due, of a case nobody holds. Returns whether there was one.
+def due_cases(session: Session, *, limit: int = 500) -> list[UUID]:
+    """Return the cases of which an instant is due, the longest waiting first."""
+    first = sa.func.min(Deadline.next_at)
+    return list(session.scalars(
+        sa.select(Deadline.case_id).where(Deadline.next_at <= clock.now()).group_by(Deadline.case_id).order_by(first).limit(limit)
+    ))
+
+
+def fire_next(sessions: Sessions, case_id: UUID | None = None) -> bool:
+    """Fire the earliest instant that is due, of one case or of any that nobody holds. Returns whether there was one.
 
     A timer whose step fails is tried again later, at growing distances, and becomes an incident in the end.
     """
     failed: tuple[UUID, StepFailed] | None = None
     try:
         with transaction(sessions) as session:
-            row = _earliest(session)
+            row = _earliest(session, case_id)
             if row is None:
                 return False
             deadline, case = row
@@ -59,11 +69,11 @@ def fire_next(sessions: Sessions) -> bool:
     return True
 
 
-def _earliest(session: Session) -> tuple[Deadline, Case] | None:
+def _earliest(session: Session, case_id: UUID | None) -> tuple[Deadline, Case] | None:
     row = session.execute(
         sa.select(Deadline, Case).join(Case, Case.id == Deadline.case_id)
-        .where(Deadline.next_at <= clock.now())
-        .order_by(Deadline.next_at, Deadline.id).limit(1)
+        .where(Deadline.next_at <= clock.now(), Deadline.case_id == case_id if case_id else sa.true())
+        .order_by(Deadline.next_at, Deadline.kind, Deadline.id).limit(1)
         .with_for_update(of=Case, skip_locked=True)
         .execution_options(populate_existing=True)
     ).first()

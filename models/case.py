@@ -102,12 +102,12 @@ class Case(Base):
     opened_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
-    revision: Mapped[int] = mapped_column()
+    revision: Mapped[int] = mapped_column(default=1)
     course: Mapped[int] = mapped_column(default=1)
     conclusion: Mapped[str | None] = mapped_column(sa.String(30))
 
-    # Every change of a case compares and raises its revision: two commands never both succeed on the same one.
-    __mapper_args__ = {"version_id_col": revision}  # noqa: RUF012
+    # Every change compares the revision, every command raises it once: two commands never both succeed on the same one.
+    __mapper_args__ = {"version_id_col": revision, "version_id_generator": False}  # noqa: RUF012
 
     owner: Mapped[Organisation] = relationship(foreign_keys=[owner_id])
     facility: Mapped[Organisation | None] = relationship(foreign_keys=[facility_id])

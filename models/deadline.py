@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, ByValue, new_id, one_of
 
+OPEN = "met_at IS NULL AND withdrawn_at IS NULL"
+
 
 class DeadlineKind(enum.Enum):
     """A limit of the profile that people work against, or a timer event of the diagram."""
@@ -31,7 +33,8 @@ class Warned(enum.Enum):
 class Deadline(Base):
     """A clock of a case. `next_at` is the next instant at which something is due; empty when nothing is.
 
-    `task_id` is the work item it hangs on, or the timer's task; a clock over several steps has none.
+    `task_id` is the work item it hangs on, or the timer's task; a clock over several steps has none. Of one thing there
+    is one open clock: two would warn twice.
 
     Source:
         Review procedures, §3 Clocks.
@@ -49,6 +52,11 @@ class Deadline(Base):
         sa.CheckConstraint("attempts >= 0", name="attempts"),
         sa.Index("ix_deadlines_next_at", "next_at"),
         sa.Index("ix_deadlines_case", "case_id", "key"),
+        sa.Index("uq_deadlines_one_of_a_task", "task_id", "kind", unique=True, sqlite_where=sa.text(OPEN), postgresql_where=sa.text(OPEN)),
+        sa.Index(
+            "uq_deadlines_one_of_a_case", "case_id", "key", unique=True, sqlite_where=sa.text(f"task_id IS NULL AND {OPEN}"),
+            postgresql_where=sa.text(f"task_id IS NULL AND {OPEN}"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)

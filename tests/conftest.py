@@ -14,10 +14,10 @@ import sqlalchemy as sa
 import time_machine
 from sqlalchemy.orm import Session
 
-from engine import calendars, clock, passwords, procedures, profiles
+from engine import calendars, installation, passwords
 from engine.actor import Actor, of_person
 from engine.transaction import transaction
-from models import Installation, Person, Realm
+from models import Person, Realm
 from models.database import Sessions, connect, sessions_of
 from models.upgrading import upgrade
 from tests.postgres import Postgres
@@ -28,13 +28,9 @@ passwords.use_cheap_hashes()
 
 
 def furnish(sessions: Sessions) -> None:
-    """Fill an empty database as a demonstration's is: profiles, calendar, procedure, places, people."""
+    """Fill an empty database as a demonstration's is: profiles, calendar, procedures, places, people."""
     with transaction(sessions) as session:
-        session.add(Installation(realm=Realm.DEMO, created_at=clock.now()))
-        session.flush()
-        profiles.load_shipped(session)
-        calendars.seed(session, range(2026, 2028))
-        procedures.activate(session, None, procedures.deploy(session, None, procedures.shipped_files("maternal_death")))
+        installation.begin(session, Realm.DEMO)
         settle(session)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import flask
+import sqlalchemy as sa
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
@@ -17,10 +18,11 @@ from engine.transaction import transaction
 from models import Installation
 from models.database import Sessions
 from web import errors, guards, identity, jinja, language
-from web.settings import Settings, SettingMissing
+from web.settings import SettingMissing, Settings
 
 DIST = Path(__file__).parent / "static" / "dist"
 MAX_REQUEST_BYTES = 24_000_000
+MAX_PLAIN_FORM_BYTES = 2_000_000
 MAX_FORM_PARTS = 6_000
 POLICY = {
     "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' data:", "font-src": "'self' data:",
@@ -45,6 +47,21 @@ class Application(Flask):
             identity.load()
             return guards.guarded(super().dispatch_request)
 
+    def handle_user_exception(self, e: Exception) -> Any:
+        """Answer an error in a transaction of its own, for the request's was rolled back; without a database, to nobody."""
+        answered = False
+        try:
+            with transaction(self.sessions, read_only=True) as session:
+                g.session = session
+                identity.load()
+                answered = True
+                return super().handle_user_exception(e)
+        except sa.exc.SQLAlchemyError:
+            if answered:
+                raise
+        identity.be_nobody()
+        return super().handle_user_exception(e)
+
 
 def create_app(settings: Settings, sessions: Sessions) -> Application:
     """Make the application for a database that is up to date.
@@ -64,6 +81,7 @@ def create_app(settings: Settings, sessions: Sessions) -> Application:
     _check_realm(settings, sessions)
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
+    app.before_request(_measure_form)
     CSRFProtect(app)
     language.set_up(app)
     identity.set_up(app)
@@ -82,6 +100,14 @@ def _check_realm(settings: Settings, sessions: Sessions) -> None:
         row = session.query(Installation).one_or_none()
     if row is None or row.realm.value != settings.realm:
         raise SettingMissing(f"the database was not made for realm {settings.realm!r}")
+
+
+def _measure_form() -> None:
+    """Refuse a plain form that is larger than any page sends; the library bounds only forms with files."""
+    if request.mimetype == "application/x-www-form-urlencoded" and (request.content_length or 0) > MAX_PLAIN_FORM_BYTES:
+        flask.abort(413)
+    if request.method == "POST" and len(request.form) > MAX_FORM_PARTS:
+        flask.abort(413)
 
 
 def _wind_demo_clock() -> None:

@@ -21,7 +21,7 @@ from engine.people import CodeRefused, SignInBlocked, SignInRefused, TwoAdminist
 from engine.transaction import transaction
 from models import IncidentKind
 from web.guards import SignInNeeded, SignInUnfinished
-from web.language import say
+from web.language import inside, say
 
 if TYPE_CHECKING:
     from web import Application
@@ -45,12 +45,14 @@ def sentence(error: engine_errors.EngineError) -> str:
     if isinstance(error, engine_errors.WorkItemNotOpen) and fields.get("name"):
         from web.jinja import moment
 
-        return say(error.by_whom) % {"name": fields["name"], "time": moment(fields["at"])}
-    return say(error.sentence) % fields if "%(" in error.sentence else say(error.sentence)
+        return say(error.by_whom, {"name": fields["name"], "time": inside(moment(fields["at"]))})
+    return say(error.sentence, fields)
 
 
 def page(status: int, title: str, text: str, **more: object) -> ResponseReturnValue:
-    """Return an error's page."""
+    """Return an error's page; to a script, its sentence."""
+    if request.accept_mimetypes.best == "application/json":
+        return {"problem": text}, status
     return flask.render_template("error.html", status=status, icon_name=ICONS.get(status, "info"), title=title, text=text, **more), status
 
 
@@ -77,12 +79,10 @@ def set_up(app: Application) -> None:
 
     @app.errorhandler(CSRFError)
     def csrf_failed(_error: CSRFError) -> ResponseReturnValue:
-        _be_nobody()
         return page(400, _("这一页放得太久了"), _("为了安全，这次没有提交。请返回上一页，刷新后再试；写过的内容一般还在。"))
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
-        _be_nobody()
         return page(413, _("内容太大"), _("一次最多提交 20 MB。请分次上传文件。"))
 
     @app.errorhandler(StaleDataError)
@@ -92,12 +92,10 @@ def set_up(app: Application) -> None:
     @app.errorhandler(sa.exc.OperationalError)
     def database_away(error: sa.exc.OperationalError) -> ResponseReturnValue:
         log.error("the database did not answer: %s", type(error.orig).__name__)
-        _be_nobody()
         return page(503, _("数据库暂时没有回应"), _("没有提交任何内容，个案没有改变。请过一会儿再试。"))
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
-        _be_nobody()
         if error.code == 404:
             return page(404, _("这里没有内容"), say(engine_errors.NotFound.sentence))
         if error.code in (301, 302, 303, 307, 308) or error.code is None:
@@ -113,11 +111,5 @@ def set_up(app: Application) -> None:
                 number = incidents.write(session, IncidentKind.REQUEST, error, endpoint=request.endpoint or "").number
         except sa.exc.SQLAlchemyError:
             log.error("the incident could not be written")
-        _be_nobody()
         return page(500, _("系统没能完成这一步"), _("个案没有改变。已记下并通知维护人员；事件编号不含个人信息，可以转告。"), number=number)
 
-
-def _be_nobody() -> None:
-    """An error before or after the request's transaction has nobody to greet."""
-    if "actor" not in g:
-        g.actor, g.sign_in, g.permitted, g.actor_known = None, None, frozenset(), False

@@ -41,12 +41,19 @@ def set_up(app: Application) -> None:
 
 def load() -> None:
     """Find out who is asking; once, inside the request's transaction."""
-    g.actor, g.sign_in, g.permitted, g.actor_known = None, None, frozenset(), False
+    be_nobody()
     if current_user.is_authenticated:
         g.sign_in = current_user.row
+        g.seen_before = (g.sign_in.id, g.sign_in.seen_at)
         g.actor = of_person(g.session, g.sign_in.person)
         g.permitted = permitted(g.actor)
         g.actor_known = is_whole(g.actor, g.sign_in)
+
+
+def be_nobody() -> None:
+    """Forget who is asking."""
+    g.pop("_login_user", None)
+    g.actor, g.sign_in, g.permitted, g.actor_known = None, None, frozenset(), False
 
 
 def is_whole(actor: Actor, row: SignIn) -> bool:
@@ -74,12 +81,11 @@ def end() -> None:
 
 def note_use(response: flask.Response) -> flask.Response:
     """Note that a session is in use, at most once a minute, after the page is made."""
-    row = g.get("sign_in")
-    if row is not None and row.ended_at is None and clock.now() - row.seen_at > people.SEEN_EVERY and request.endpoint != "assets":
+    if g.get("sign_in") is not None and clock.now() - g.seen_before[1] > people.SEEN_EVERY and request.endpoint != "assets":
         from web import application
 
         with transaction(application().sessions) as session:
-            people.seen(session, row.id)
+            people.seen(session, g.seen_before[0])
     return response
 
 

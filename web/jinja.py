@@ -5,20 +5,22 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import flask
+from babel.dates import format_date
 from flask import g, request
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
 
 from engine import clock, codes, deadlines, messages, profiles
 from models import Case, Deadline, Role, Warned
 from web import identity, words
-from web.language import either, is_english
+from web.language import either, inside, is_english, joined
 from web.places import back_here
 
 if TYPE_CHECKING:
     from web import Application
 
-WEEKDAYS = "一二三四五六日"
+_OWN_PLACES = ("notices.new",)  # in the menu beside the list of their area
 
 
 def set_up(app: Application) -> None:
@@ -30,10 +32,13 @@ def set_up(app: Application) -> None:
         icon=icon, may=identity.may, now=clock.now, either=either, is_english=is_english, due=due, strip_clock=strip_clock, word=word,
         nav=nav, words=words, Role=Role, here=here, csrf_field=csrf_field, settings=app.settings, seal=seal, back_here=back_here,
         unread=unread, file_kinds=lambda: codes.lists()["CS-FILEKIND"].codes, code_list=lambda key: codes.lists()[key].codes if key in codes.lists() else (),
-        answered=answered, rung_name=words.rung_name, value_words=words.value_words, limit_name=limit_name,
+        answered=answered, rung_name=words.rung_name, value_words=words.value_words, limit_name=limit_name, office_zone=clock.zone,
     )
     app.context_processor(lambda: {"actor": g.get("actor"), "sign_in": g.get("sign_in")})
-    environment.filters.update(moment=moment, day=day, span=span, clock=clock_time, full=full, weekday=weekday, rung=words.rung_name)
+    environment.filters.update(
+        moment=moment, day=day, whole_day=whole_day, span=span, clock=clock_time, full=full, weekday=weekday, rung=words.rung_name, joined=joined,
+        inside=inside,
+    )
 
 
 def icon(name: str, label: str = "") -> Markup:
@@ -75,7 +80,7 @@ def moment(value: datetime | None) -> str:
     if value is None:
         return ""
     then = local(value)
-    return f"{day(then.date())} {then:%H:%M}" if not is_english() else f"{day(then.date())}, {then:%H:%M}"
+    return f"{day(then.date())} {then:%H:%M}"
 
 
 def clock_time(value: datetime | None) -> str:
@@ -97,16 +102,21 @@ def day(value: date | datetime | None) -> str:
     value = local(value).date() if isinstance(value, datetime) else value
     today = clock.today()
     near = {0: _("今日"), -1: _("昨日"), 1: _("明日")}.get((value - today).days)
-    if near:
-        return near
-    if is_english():
-        return f"{value.day} {value:%b}" + (f" {value.year}" if value.year != today.year else "")
-    return (f"{value.year} 年 " if value.year != today.year else "") + f"{value.month} 月 {value.day} 日"
+    return near or _written(value, _("M 月 d 日") if value.year == today.year else _("y 年 M 月 d 日"))
+
+
+def whole_day(value: date) -> str:
+    """Return a day with its weekday, as the head of a page has it."""
+    return _written(value, _("M 月 d 日 EEEE"))
 
 
 def weekday(value: date) -> str:
     """Return the day of the week."""
-    return f"{value:%A}" if is_english() else f"星期{WEEKDAYS[value.weekday()]}"
+    return _written(value, "EEEE")
+
+
+def _written(value: date, pattern: str) -> str:
+    return format_date(value, pattern, locale=get_locale())
 
 
 def span(value: timedelta) -> str:
@@ -137,10 +147,10 @@ def due(deadline: Deadline | None) -> Markup:
         second, kind = _("用时 %(span)s", span=span(deadline.met_at - deadline.start_at)), "past" if late else "met"
     elif late:
         first = _("已超时限 %(span)s", span=span(now - deadline.due_at))
-        second = _("%(moment)s 到期", moment=moment(deadline.due_at)) + (" · " + _("已报告上级") if level is Warned.ESCALATED else "")
+        second = _("%(moment)s 到期", moment=inside(moment(deadline.due_at))) + (" · " + _("已报告上级") if level is Warned.ESCALATED else "")
         kind = "past"
     else:
-        first = _("%(moment)s 前", moment=moment(deadline.due_at))
+        first = _("%(moment)s 前", moment=inside(moment(deadline.due_at)))
         left = _("还有 %(span)s", span=span(deadline.due_at - now))
         second = left if level is Warned.NONE else f"{left} · " + _("已过 %(percent)s%%", percent=used)
         kind = LEVELS[level]
@@ -185,7 +195,10 @@ def word(key: str, code: str | None) -> str:
 
 def here(endpoint: str) -> Markup:
     """Return the attribute that marks the current place in a menu."""
-    return Markup('aria-current="page"') if (request.endpoint or "").split(".")[0] == endpoint.split(".")[0] else Markup("")
+    now_at = request.endpoint or ""
+    of_its_own = now_at in _OWN_PLACES or endpoint in _OWN_PLACES
+    is_here = now_at == endpoint if of_its_own else now_at.split(".")[0] == endpoint.split(".")[0]
+    return Markup('aria-current="page"') if is_here else Markup("")
 
 
 def nav() -> list[dict[str, Any]]:

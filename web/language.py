@@ -1,6 +1,7 @@
 """Language: Chinese first, English complete; times in the office's zone, in words people use."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import flask
@@ -39,6 +40,16 @@ def is_english() -> bool:
 def either(zh: str, en: str | None) -> str:
     """Return a word that is kept in both languages, in the language of the page."""
     return en if en and is_english() else zh
+
+
+def joined(parts: Iterable[object]) -> str:
+    """Return several words as one list, with the separator of the page's language."""
+    return gettext("、").join(map(str, parts))
+
+
+def inside(text: str) -> str:
+    """Return words as they stand inside a sentence: English starts them small; abbreviations and Chinese stay as they are."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def say(sentence: str, fields: dict[str, object] | None = None) -> str:

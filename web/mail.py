@@ -32,7 +32,8 @@ def deliverer(app: Application) -> Deliverer | None:
             mail["Subject"] = _("评审：有一条消息")
             mail["From"], mail["To"] = settings.mail_from, message.person.email
             text = words.message_text(message.kind, message.detail, _("一项任务"))
-            mail.set_content(f"{message.person.name}：\n\n{text}\n\n{_('请登录查看。')}\n{settings.public_url}\n")
+            head, foot = _("%(name)s：", name=message.person.name), _("请登录查看。")
+            mail.set_content(f"{head}\n\n{text}\n\n{foot}\n{settings.public_url}\n")
         with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_S) as server:
             server.ehlo()
             if server.has_extn("starttls"):

@@ -14,6 +14,12 @@ def local_path(target: str | None) -> str:
     return target if not parts.scheme and not parts.netloc else ""
 
 
+def number_asked(name: str, default: int, least: int = 1, most: int = 100_000) -> int:
+    """Return a whole number from the address, within bounds; anything else is the default."""
+    found = request.args.get(name, default, type=int)
+    return min(most, max(least, found))
+
+
 def back_here() -> str:
     """Return the address of this page, for forms that come back to it."""
     return request.full_path.rstrip("?") if request.method == "GET" else request.path

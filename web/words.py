@@ -12,14 +12,15 @@ from flask_babel import lazy_pgettext
 from engine import codes
 from engine.permissions import Permission as P
 from models import Audience, CaseKind, CaseState, HoldReason, Hop, ItemState, Level, OrganisationKind, ReceiptMethod, Role, Title, WorkItemState
-
-from web.language import either
+from web.language import either, inside, joined
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from engine.actor import Actor
+    from engine.limits import Limit
     from engine.profiles import Values
     from models import JournalEntry, WorkItem
-    from sqlalchemy.orm import Session
 
 ROLES: Mapping[Role, Any] = {
     Role.VILLAGE_REPORTER: _l("村医"), Role.TOWNSHIP_REPORTER: _l("乡镇妇幼专干"), Role.FACILITY_REPORTER: _l("医疗机构指定专人"),
@@ -82,10 +83,25 @@ AUDIENCES: Mapping[Audience, Any] = {
 }
 PARTIES: Mapping[str, Any] = {
     "owner": _l("负责机构"), "facility": _l("发生机构"), "township": _l("居住乡镇"), "administration": _l("行政部门"), "notice": _l("通知单位"),
-    "former_owner": _l("原负责机构"),
+    "former_owner": _l("原负责机构"), "upper": _l("上级机构"),
 }
-UNITS: Mapping[str, Any] = {"h": _l("小时"), "d": _l("天"), "wd": _l("个工作日"), "dom": lazy_pgettext("day of month", "日前（次月）")}
 TOLD: Mapping[str, Any] = {"case_opened": _l("户籍地在您辖区的个案已开案，请配合入户调查。")}
+
+
+def called(kind: CaseKind, name: str | None) -> str:
+    """Return how a page calls the subject of a case: a woman with her form of address."""
+    if not name:
+        return _("姓名不详")
+    return _("%(name)s 女士", name=name) if kind.value.startswith("maternal") else name
+
+
+def amount(limit: Limit) -> str:
+    """Return the value of a limit with its unit."""
+    texts = {
+        "h": _("%(hours)s 小时", hours=limit.value), "d": _("%(days)s 天", days=limit.value), "wd": _("%(days)s 个工作日", days=limit.value),
+        "dom": _("%(day)s 日前（次月）", day=limit.value),
+    }
+    return texts[limit.unit]
 
 
 def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
@@ -142,20 +158,21 @@ _ADMINISTRATION = {
 }
 
 
-def act(entry: JournalEntry, name: str, item: WorkItem | None, values: Values) -> str:
+def act(entry: JournalEntry, name: str, item: WorkItem | None, values: Values, result: str = "") -> str:
     """Return what an entry of a case's journal says, as a sentence; nothing for what does not belong to the course."""
     detail = entry.detail
     step = either(item.name, item.name_en) if item is not None else ""
     limit = values.describe(str(detail.get("limit", "")))
     clock_name = either(limit.get("name", str(detail.get("limit", ""))), limit.get("name_en"))
+    again = _("，第 %(version)s 版", version=detail["version"]) if detail.get("version", 1) != 1 else ""
+    outcome = _("：%(result)s", result=result) if result else ""
     texts: dict[str, str] = {
         "notice:take": _("%(name)s 记录了电话通知 %(number)s。", name=name, number=detail.get("number", "")),
-        "work-item:hand-in": _("%(name)s 完成“%(step)s”。", name=name, step=step) if detail.get("version", 1) == 1
-        else _("%(name)s 完成“%(step)s”，第 %(version)s 版。", name=name, step=step, version=detail.get("version")),
+        "work-item:hand-in": _("%(name)s 完成“%(step)s”%(again)s%(outcome)s。", name=name, step=step, again=again, outcome=outcome),
         "deadline:overdue": _("“%(clock)s”已超时限，已告知 %(count)s 人。", clock=clock_name, count=detail.get("people", 0)),
         "deadline:escalated": _("“%(clock)s”超时限较久，已报告上级。", clock=clock_name),
         "timer:fire": _("定时到点，流程走到下一步。"),
-        "case:hold": _("%(name)s 暂缓办理：%(reason)s。", name=name, reason=str(_reason(detail.get("reason")))),
+        "case:hold": _("%(name)s 暂缓办理：%(reason)s。", name=name, reason=inside(str(_reason(detail.get("reason"))))),
         "case:resume": _("%(name)s 恢复办理。", name=name),
         "case:merge": _("%(name)s 把本个案并入另一个案。", name=name),
         "case:join": _("%(count)s 份通知并入本个案，时限从最早的一份起算。", count=len(detail.get("notices", []))),
@@ -193,8 +210,8 @@ VALUE_NAMES: Mapping[str, Any] = {
     "maternal_review_mode": _l("孕产妇死亡评审方式"), "onsite_required": _l("必须现场调查"), "household_investigation": _l("入户调查"),
     "blinding": _l("盲法"), "quorum_share": _l("法定人数比例"), "quorum_min": _l("法定人数下限"), "external_required": _l("必须有外部专家"),
     "required_disciplines": _l("必须到会的专业"), "voting_title_min": _l("表决专家最低职称"), "accountability_triggers": _l("约谈触发"),
-    "city_review_required": _l("必须市级评审"), "province_report_required": _l("必须报送省级"), "levels": _l("层级"), "office_opens": _l("上班"),
-    "office_closes": _l("下班"), "case_prefix": _l("编号前缀"), "stages": _l("全程分析阶段"), "hidden_fields": _l("不用的字段"),
+    "city_review_required": _l("必须市级评审"), "province_report_required": _l("必须报送省级"), "levels": _l("层级"), "office_opens": lazy_pgettext("time of day", "上班"),
+    "office_closes": lazy_pgettext("time of day", "下班"), "case_prefix": _l("编号前缀"), "stages": _l("全程分析阶段"), "hidden_fields": _l("不用的字段"),
     "item_days_max": _l("整改最长天数"),
 }
 VALUE_WORDS: Mapping[str, Any] = {
@@ -205,10 +222,16 @@ VALUE_WORDS: Mapping[str, Any] = {
 }
 
 
+def role_name(key: str) -> str:
+    """Return what a role is called, by its key; nothing for what is no role."""
+    return str(ROLES[Role(key)]) if key in {entry.value for entry in Role} else ""
+
+
 def rung_name(rung: str) -> str:
     """Return a rung of the escalation ladder in words."""
     capacity, _dot, role = rung.partition(".")
-    return f"{PARTIES.get(capacity, capacity)} {ROLES[Role(role)]}" if role in {entry.value for entry in Role} else rung
+    called_so = role_name(role)
+    return _("%(party)s %(role)s", party=inside(str(PARTIES.get(capacity, capacity))), role=called_so) if called_so else rung
 
 
 def value_words(key: str, value: Any) -> str:
@@ -216,7 +239,7 @@ def value_words(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("是") if value else _("否")
     if isinstance(value, list):
-        return "、".join(value_words(key, entry) for entry in value) or _("无")
+        return joined(value_words(key, entry) for entry in value) or _("无")
     if key == "stages":
         return codes.word("CS-STAGE", str(value), "en" if either("zh", "en") == "en" else "zh")
     if key == "quorum_share" and isinstance(value, float):

@@ -206,6 +206,7 @@ def _command(
             now = _view(workflow)
             live, outcome.frozen = storing.dump(workflow)
             outcome.scopes = {scope: blob for scope, blob in live.items() if before.get(scope) != blob}
+            outcome.frozen |= {scope: blob for scope, blob in before.items() if scope not in live and scope not in outcome.frozen}
             outcome.requests = engine.requests
             outcome.is_completed = workflow.completed
             for task_id, task in now.items.items():

@@ -338,6 +338,8 @@ def _ours(
             for entry in extensions(node, "message"):
                 if entry.get("role") not in roles:
                     yield _at(node, path, "unknown_role", N_("“%(id)s”不是角色。"), id=entry.get("role"))
+                if entry.get("form") is not None and entry.get("form") not in parsed:
+                    yield _at(node, path, "unknown_form", N_("没有叫“%(form)s”的表单。"), form=entry.get("form"))
 
 
 def _user_task(node: etree._Element, path: str, parsed: Mapping[str, forms.Form], limits: frozenset[str] | None) -> Iterator[Complaint]:
@@ -347,6 +349,8 @@ def _user_task(node: etree._Element, path: str, parsed: Mapping[str, forms.Form]
         return
     if task[0].get("form") not in parsed:
         yield _at(node, path, "unknown_form", N_("没有叫“%(form)s”的表单。"), form=task[0].get("form"))
+    if task[0].get("shows", task[0].get("form")) not in parsed:
+        yield _at(node, path, "unknown_form", N_("没有叫“%(form)s”的表单。"), form=task[0].get("shows"))
     if task[0].get("organisation", "owner") not in ORGANISATIONS:
         yield _at(node, path, "unknown_party", N_("“%(party)s”不是个案的一方。"), party=task[0].get("organisation"))
     if limits is not None and task[0].get("limit") and task[0].get("limit") not in limits:
@@ -467,4 +471,4 @@ def _calls_itself(specification: reading.Specification) -> Iterator[Complaint]:
 
 
 def _at(node: etree._Element, path: str, code: str, sentence: str, **fields: Any) -> Complaint:
-    return Complaint(code, sentence, file=path, element=node.get("id"), line=node.sourceline, fields=fields)
+    return Complaint(code, sentence, file=path, element=node.get("id"), line=node.sourceline, fields=fields)  # type: ignore[arg-type]

@@ -70,10 +70,26 @@ def _in_tree_order(tasks: list[Task]) -> list[Task]:
     return sorted(tasks, key=place)
 
 
+def _drop_part(workflow: Any, task: Task) -> None:
+    """Let a task that leaves the tree take its part with it.
+
+    The library removes the instances of an interrupted multi-instance call and leaves their parts running without a parent.
+    """
+    part = workflow.subprocesses.pop(task.id, None)
+    if part is not None:
+        for inner in [inner for inner in part.tasks.values() if inner.id in workflow.subprocesses]:
+            _drop_part(workflow, inner)
+        part.cancel()
+
+
 class SubWorkflow(BpmnSubWorkflow):  # type: ignore[misc]
     """A called or embedded part of a workflow."""
 
     update_waiting_tasks = _update_waiting_tasks
+
+    def _task_removed_notify(self, task: Task) -> None:
+        super()._task_removed_notify(task)
+        _drop_part(self.top_workflow, task)
 
 
 class Workflow(BpmnWorkflow):  # type: ignore[misc]
@@ -87,6 +103,10 @@ class Workflow(BpmnWorkflow):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.steps = 0
         super().__init__(*arguments, **options)
+
+    def _task_removed_notify(self, task: Task) -> None:
+        super()._task_removed_notify(task)
+        _drop_part(self, task)
 
     def create_subprocess(self, my_task: Task, spec_name: str) -> SubWorkflow:
         """Start a part with our own class."""
@@ -108,6 +128,8 @@ class Workflow(BpmnWorkflow):  # type: ignore[misc]
 
         active = self.get_active_subprocesses()
         for part in sorted(active, key=lambda part: part.depth, reverse=True):
+            if self.subprocesses.get(part.parent_task_id) is not part:
+                continue
             while advance(part):
                 pass
             task = self.get_task_from_id(part.parent_task_id)

@@ -47,6 +47,8 @@ class Plan:
     due: str | None = None
     limit: str | None = None
     clock_start: str | None = None
+    is_fresh: bool = False
+    shows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def xml(content: bytes, file: str = "") -> etree._Element:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise UnreadableDiagram("not_xml", file=file, line=getattr(error, "lineno", None)) from None
-    if root.getroottree().docinfo.doctype:
+    if str(root.getroottree().docinfo.doctype or ""):  # type: ignore[union-attr]
         raise UnreadableDiagram("doctype", file=file)
     if root.tag != f"{{{BPMN}}}definitions":
         raise UnreadableDiagram("not_bpmn", file=file)
@@ -291,7 +293,7 @@ def _elements(process: etree._Element) -> Iterator[Element]:
             name=" ".join((node.get("name") or "").split()),
             name_en=" ".join((node.get(f"{{{PS}}}name_en") or node.get("name") or "").split()),
             process=process.get("id", ""),
-            line=node.sourceline or 0,
+            line=node.sourceline or 0,  # type: ignore[arg-type]
             role=role.split(".")[0] if role else None,
             phase=node.get(f"{{{PS}}}phase"),
             documentation=_text(node, f"{{{BPMN}}}documentation"),
@@ -320,6 +322,7 @@ def _plan(node: etree._Element) -> Plan | None:
     return Plan(
         form=task.get("form", ""), organisation=task.get("organisation"), person=task.get("person"), exclude=task.get("exclude"),
         item=task.get("item"), role=task.get("role"), due=task.get("due"), limit=task.get("limit"), clock_start=task.get("from"),
+        is_fresh=task.get("fresh") == "true", shows=task.get("shows"),
     )
 
 

@@ -7,10 +7,11 @@ the library's own format loses data when they are, which is why states are kept 
 """
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from copy import copy
 from typing import Any
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 import orjson
 import zstandard
@@ -28,7 +29,7 @@ MAX_BYTES = 4_000_000
 _FINISHED, _WAITING = TaskState.FINISHED_MASK, TaskState.WAITING
 _EMPTY = b"[0,{}]"
 _MUTABLE = (dict, list, set)
-_Scope = BpmnWorkflow | BpmnSubWorkflow
+_Scope = Any  # BpmnWorkflow | BpmnSubWorkflow
 
 
 class Unstorable(Exception):
@@ -96,18 +97,22 @@ def _own(value: Any) -> Any:
     return copy(value) if isinstance(value, _MUTABLE) else value
 
 
-class _Threads:
-    """zstd contexts are not to be shared between threads: one pair per call is cheap."""
+class _Zstd(threading.local):
+    """A pair of zstd contexts for every thread: they are not to be shared, and making them costs as much as using them."""
 
-    @staticmethod
-    def pack(raw: bytes) -> bytes:
-        return FORMAT + zstandard.ZstdCompressor(level=1).compress(raw)
+    def __init__(self) -> None:
+        self.compressor, self.decompressor = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
 
-    @staticmethod
-    def unpack(blob: bytes) -> bytes:
+    def pack(self, raw: bytes) -> bytes:
+        return FORMAT + self.compressor.compress(raw)
+
+    def unpack(self, blob: bytes) -> bytes:
         if blob[:1] != FORMAT:
             raise Unstorable(f"unknown format {blob[:1]!r}")
-        return zstandard.ZstdDecompressor().decompress(blob[1:], max_output_size=MAX_BYTES)
+        return self.decompressor.decompress(blob[1:], max_output_size=MAX_BYTES)
+
+
+_zstd = _Zstd()
 
 
 def dump(workflow: Workflow) -> tuple[dict[str, bytes], dict[str, bytes]]:
@@ -127,33 +132,36 @@ def dump(workflow: Workflow) -> tuple[dict[str, bytes], dict[str, bytes]]:
 
 
 def _dump_scope(scope: _Scope) -> bytes:
-    tasks, rows, lines, index = scope.tasks, [], [], {}
-    stack = [scope.task_tree]
+    tasks, last = scope.tasks, -1
+    rows: list[tuple[Any, ...]] = []
+    lines: list[bytes] = []
+    stack = [(scope.task_tree, -1)]
     try:
         while stack:
-            task = stack.pop()
-            own, parent, state = task.__dict__, task._parent, task._state
-            changed = task.last_state_change
-            index[task.id] = len(rows)
-            rows.append((task.id.hex, index.get(parent, -1), task.task_spec.name, state, changed, 1 if task.triggered else 0))
+            task, parent_at = stack.pop()
+            own, state, at = task.__dict__, task._state, len(rows)
+            changed = own["last_state_change"]
+            rows.append((f"{own['id'].int:032x}", parent_at, own["task_spec"].name, state, changed, 1 if own["triggered"] else 0))
             if state & _FINISHED and own.get("_lsc") == changed and "_data" not in own and "_internal" not in own:
                 lines.append(own["_line"])
             else:
-                lines.append(_line(task, tasks.get(parent)))
-            if task._children:
-                stack.extend([tasks[child] for child in reversed(task._children)])
-        last = index.get(scope.last_task.id, -1) if scope.last_task is not None else -1
+                lines.append(_line(task, tasks.get(own["_parent"])))
+            if task is scope.last_task:
+                last = at
+            if children := own["_children"]:
+                stack += [(tasks[child], at) for child in reversed(children)]
         head = orjson.dumps((rows, scope.data, scope.correlations, last, scope.success, scope.completed))
     except TypeError as error:
         raise Unstorable(str(error)) from None
     raw = b"\n".join([head, *lines])
     if len(raw) > MAX_BYTES:
         raise Unstorable("too large")
-    return _Threads.pack(raw)
+    return _zstd.pack(raw)
 
 
 def _line(task: Task, parent: Task | None) -> bytes:
-    internal, delta = task.internal_data, None
+    internal = task.internal_data
+    delta: Any = None
     if parent is None:
         delta = (task.data, ())
     elif not task.data:
@@ -199,14 +207,22 @@ def load(spec: Any, parts: Mapping[str, Any], blobs: Mapping[str, bytes], script
     return workflow
 
 
+def _uuid(hexed: str) -> UUID:
+    """Make a UUID of 32 digits; its constructor looks at every other way to write one and takes a fifth of a load."""
+    key = object.__new__(UUID)
+    object.__setattr__(key, "int", int(hexed, 16))
+    object.__setattr__(key, "is_safe", SafeUUID.unknown)
+    return key
+
+
 def _load_scope(scope: _Scope, blob: bytes) -> None:
-    lines = _Threads.unpack(blob).split(b"\n")
+    lines = _zstd.unpack(blob).split(b"\n")
     rows, scope.data, scope.correlations, last, scope.success, scope.completed = orjson.loads(lines[0])
     specs, tasks, listed, eager = scope.spec.task_specs, {}, [], []
     events = scope.top_workflow.event_manager
     for (hexed, parent_at, name, state, changed, triggered), line in zip(rows, lines[1:], strict=True):
         task = object.__new__(StoredTask)
-        key, spec = UUID(hexed), specs[name]
+        key, spec = _uuid(hexed), specs[name]
         own = task.__dict__
         own.update(
             id=key, workflow=scope, _parent=None, _children=[], _state=state, triggered=bool(triggered), task_spec=spec,

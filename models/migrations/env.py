@@ -1,5 +1,5 @@
 """Alembic's environment: it runs on the connection that it is given, in one transaction."""
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
@@ -7,10 +7,10 @@ from models import Base
 from models.base import ByValue, Instant
 
 
-def render(kind: str, thing: Any, _context: Any) -> str | bool:
+def render(kind: str, thing: Any, _context: Any) -> str | Literal[False]:
     """Write our own types as the plain ones they are, so that a migration never changes with the code."""
     if kind == "type" and isinstance(thing, ByValue):
-        return f"sa.String(length={thing.impl.length})"
+        return f"sa.String(length={thing.impl.length})"  # type: ignore[misc]
     if kind == "type" and isinstance(thing, Instant):
         return "sa.DateTime(timezone=True)"
     return False

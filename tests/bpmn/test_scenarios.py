@@ -19,9 +19,13 @@ from models import CaseKind
 from models.database import connect, sessions_of
 from tests.bpmn import walker
 from tests.conftest import START
-from web.demo.player import Player, defaults, play
+from web.demo.player import Player, Stage, defaults, play
 
-ON_POSTGRES = ("straight", "two_notices_one_case", "meeting_without_quorum", "reopened_after_closing")
+ON_POSTGRES = ("two_notices_one_case", "township_does_not_call", "opinion_waived", "reopened_after_closing")
+ON_THE_WAY = (
+    "visit_scene", "declare", "give_opinion", "open_discussion", "draft_conclusion", "reply_facts", "sign_conclusion", "give_feedback",
+    "approve_plan", "do_item", "close_case",
+)
 _counts: list[walker.Counted] = []
 
 
@@ -33,17 +37,22 @@ class Checkpoints:
         self.known: dict[str, tuple[Path, UUID, datetime]] = {}
 
     def at(self, element: str) -> tuple[Path, UUID, datetime]:
-        """Return a database, the case in it and its present, with a step open that is about to be done."""
+        """Return a database, the case in it and its present, where a step is what is done next."""
         if element not in self.known:
+            before = ON_THE_WAY.index(element)
+            source, case_id, moment = self.at(ON_THE_WAY[before - 1]) if before else (self.template, None, START)
             path = self.folder / f"{element}.db"
-            shutil.copy(self.template, path)
-            with time_machine.travel(START, tick=False) as traveller:
+            shutil.copy(source, path)
+            with time_machine.travel(moment, tick=False) as traveller:
                 engine = connect(f"sqlite:///{path}")
-                stage = walker.Watched(sessions_of(engine), engine, traveller.move_to)
-                player = Player(stage, walker.script({"leaves": [element]}, defaults().begin["event"]))
+                stage = Stage(sessions_of(engine), traveller.move_to)
+                player = Player(stage, walker.script({}, defaults().begin["event"]), case_id)
                 for _ in play(stage, [player]):
-                    pass
-                self.known[element] = path, stage.cases[0], datetime.now(tz=START.tzinfo)
+                    if player.upcoming == element:
+                        break
+                assert player.upcoming == element
+                assert player.case_id is not None
+                self.known[element] = path, player.case_id, datetime.now(tz=START.tzinfo)
                 raw = engine.raw_connection()
                 raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
                 raw.close()
@@ -94,7 +103,7 @@ def walk(name: str, engine: sa.Engine, traveller: time_machine.Coordinates, case
         walker.quiet(session)
         for entry, key in zip(cases, stage.cases, strict=True):
             walker.judge(entry.get("expect", {}), walker.found(session, key, stage), event)
-        walker.identity_is_apart(session, engine)
+        walker.identity_is_apart(session)
         plain = {key for key, form in procedures.deployed(session, procedures.active(session, CaseKind.MATERNAL_DEATH).id).forms.items()
                  if walker.is_plain(form)}
     for counted in stage.counts:

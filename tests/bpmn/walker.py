@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import zstandard
 from sqlalchemy.orm import Session
 
-from engine import clock, deadlines, organisations, procedures, subjects
+from engine import clock, deadlines, organisations, procedures, subjects, worker
 from engine.actor import Actor
 from engine.forms import Form
 from engine.transaction import transaction
@@ -103,8 +103,8 @@ class Watched(Stage):
         return result
 
     def fire(self) -> None:
-        """Let the worker work and look at what it did."""
-        super().fire()
+        """Let the worker work, messages included, and look at what it did."""
+        worker.run(self.sessions)
         self.look("worker")
 
     def look(self, what: str) -> None:
@@ -204,11 +204,9 @@ def found(session: Session, case_id: UUID, stage: Stage) -> dict[str, Any]:
                 sa.select(RectificationItem).where(RectificationItem.case_id == case_id).order_by(RectificationItem.number)
             )
         ],
-        "extensions": [
-            count for count in session.scalars(
-                sa.select(RectificationItem.extensions).where(RectificationItem.case_id == case_id).order_by(RectificationItem.number)
-            )
-        ],
+        "extensions": list(session.scalars(
+            sa.select(RectificationItem.extensions).where(RectificationItem.case_id == case_id).order_by(RectificationItem.number)
+        )),
     }
 
 
@@ -223,10 +221,9 @@ def judge(expected: Mapping[str, Any], was: Mapping[str, Any], event: datetime) 
             assert not set(wanted) & was["reached"], f"reached: {set(wanted) & was['reached']}"
         elif key == "told":
             assert not set(wanted) - set(was["told"]), f"not told: {set(wanted) - set(was['told'])} of {sorted(was['told'])}"
-        elif key == "records":
-            assert {form: was["records"][form] for form in wanted} == dict(wanted)
-        elif key == "done_by":
-            assert {element: was["done_by"].get(element) for element in wanted} == {element: list(names) for element, names in wanted.items()}
+        elif key in ("records", "done_by"):
+            found_of = {name: was[key].get(name, 0 if key == "records" else []) for name in wanted}
+            assert found_of == dict(wanted), f"{key}: {found_of}"
         elif key == "due":
             for limit, after in wanted.items():
                 assert was["due"].get(limit) == event + duration(after), f"{limit}: {was['due'].get(limit)}"
@@ -245,7 +242,7 @@ def quiet(session: Session) -> None:
     assert not session.scalars(sa.select(Incident)).all()
 
 
-def identity_is_apart(session: Session, engine: sa.Engine) -> None:
+def identity_is_apart(session: Session) -> None:
     """See that no text that identifies a subject stands in any table but `subjects`.
 
     Raises:
@@ -258,8 +255,7 @@ def identity_is_apart(session: Session, engine: sa.Engine) -> None:
     for table in Base.metadata.sorted_tables:
         if table.name in SAID_ELSEWHERE:
             continue
-        texts = {column: text for column, text in _texts(session, table)}
-        for column, text in texts.items():
+        for column, text in _texts(session, table):
             for term in wanted:
                 assert term not in text, f"{table.name}.{column} holds {term!r}"
 

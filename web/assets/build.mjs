@@ -19,7 +19,7 @@ await esbuild.build({
   minify: true,
   format: 'iife',
   target: ['chrome109', 'firefox115', 'safari16'],
-  legalComments: 'linked',
+  legalComments: "linked",
   loader: { '.woff': 'dataurl', '.woff2': 'dataurl', '.ttf': 'dataurl', '.eot': 'empty', '.svg': 'dataurl' },
   logLevel: 'warning',
 });

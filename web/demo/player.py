@@ -10,9 +10,9 @@ import tomllib
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -20,8 +20,9 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from engine import attachments, calendars, cases, clock, errors, feel, forms, notices, worker, work_items
+from engine import attachments, calendars, cases, clock, errors, feel, forms, notices, packets, permissions, work_items, worker
 from engine.actor import Actor, of_person
+from engine.permissions import Permission
 from engine.transaction import transaction
 from models import (
     OPEN_STATES,
@@ -82,9 +83,9 @@ class Script:
 
     Attributes:
         event: When the woman died.
-        notice: How it begins: `by`, `after` the event, `answers`, `refused_without`.
+        notice: How it begins: `by`, `after` the event, `answers`, `refused_without`, `key` of the command.
         steps: What differs: `element`; which one of it (`time` it is done, `person` it is for, `item` of the plan);
-            `by`, `after`, `hours`, `answers`, `refused_without` (fields demanded), `leave` (nobody does it).
+            `by`, `after` or `at`, `hours`, `answers`, `refused_without` (fields demanded), `leave` (nobody does it).
         also: What else happens `before` a step (or the `end`): `do` is hold, resume, reopen, merge, send or try;
             `at` a moment of its own, or `after` what was done last.
         leaves: Steps that nobody does.
@@ -138,7 +139,7 @@ class Stage:
         self.cases: list[UUID] = []
         with transaction(sessions, read_only=True) as session:
             self.people = {person.username: person for person in session.scalars(sa.select(Person))}
-            self.organisations = {code: key for code, key in session.execute(sa.select(Organisation.code, Organisation.id))}
+            self.organisations = {code: key for code, key in session.execute(sa.select(Organisation.code, Organisation.id))}  # noqa: C416 - rows, not pairs
             self.calendar = calendars.current(session)
             self._posts: dict[tuple[Any, UUID | None], list[str]] = {}
             for role, organisation, username in session.execute(
@@ -148,28 +149,24 @@ class Stage:
                 self._posts.setdefault((role, organisation), []).append(username)
         self._names = {person.id: username for username, person in self.people.items()}
 
-    def run(self, who: str, what: str, command: Callable[[Session, Actor], T]) -> T:
-        """Carry out a command as a person, in a transaction of its own. `what` names it for whoever watches."""
+    def run(self, who: str, what: str, command: Callable[[Session, Actor], T]) -> T:  # noqa: ARG002  (whoever watches asks for it)
+        """Carry out a command as a person, in a transaction of its own. `what` names it."""
         with transaction(self.sessions) as session:
             return command(session, of_person(session, self.people[who]))
 
     def fire(self) -> None:
-        """Let the worker do what is due."""
-        worker.run(self.sessions)
+        """Let every clock fire that is due; messages are left to the worker of the server."""
+        while worker.fire_next(self.sessions):
+            pass
 
     def advance(self, to: datetime) -> bool:
-        """Move the present forward, stopping wherever a clock wants something. Returns whether one did."""
-        has_fired = False
-        while True:
-            with transaction(self.sessions, read_only=True) as session:
-                instant = session.scalar(sa.select(sa.func.min(Deadline.next_at)).where(Deadline.next_at <= to))
-            if instant is None:
-                break
-            self.move(max(instant, clock.now()))
+        """Move the present forward to a moment, or to where a clock wants something before. Returns whether one did."""
+        with transaction(self.sessions, read_only=True) as session:
+            instant = session.scalar(sa.select(sa.func.min(Deadline.next_at)).where(Deadline.next_at <= to))
+        self.move(max(to if instant is None else instant, clock.now()))
+        if instant is not None:
             self.fire()
-            has_fired = True
-        self.move(max(to, clock.now()))
-        return has_fired
+        return instant is not None
 
     def who(self, item: WorkItem, wanted: Iterable[str]) -> str:
         """Return who does a work item: the person it is given to, else the first wanted one who may, else whoever may."""
@@ -220,17 +217,25 @@ class Player:
         self._done: set[int] = set()
         self._last = script.event if case_id is None else clock.now()
         self._next: _Act | None = None
-        self._is_planned = False
+        self._is_planned, self._revision = False, 0
 
     def forget(self) -> None:
-        """Look at the rows again: somebody else changed them."""
-        self._is_planned = False
+        """Look at the rows again if somebody else changed the case."""
+        if self.case_id is not None and self._is_planned:
+            with transaction(self.stage.sessions, read_only=True) as session:
+                self._is_planned = session.scalar(sa.select(Case.revision).where(Case.id == self.case_id)) == self._revision
 
     def due(self) -> datetime | None:
         """Return when the next act of the case is, or None when there is nothing left to do."""
         if not self._is_planned:
             self._next, self._is_planned = self._plan(), True
         return self._next.at if self._next else None
+
+    @property
+    def upcoming(self) -> str | None:
+        """The step that is done next."""
+        self.due()
+        return self._next.item.element if self._next and self._next.item else None
 
     def act(self) -> None:
         """Do the next act."""
@@ -253,13 +258,14 @@ class Player:
         if self.case_id is None:
             return _Act(self.script.event + duration(self._begin.get("after", "PT0M")))
         with transaction(self.stage.sessions, read_only=True) as session:
+            self._revision, held_at = session.execute(sa.select(Case.revision, Case.held_at).where(Case.id == self.case_id)).one()
             items = list(session.scalars(sa.select(WorkItem).where(WorkItem.case_id == self.case_id)))
             numbers = dict(session.execute(
                 sa.select(RectificationItem.id, RectificationItem.number).where(RectificationItem.case_id == self.case_id)
             ).all())
         ordered = {key: place + 1 for place, (key, _) in enumerate(sorted(numbers.items(), key=lambda pair: pair[1]))}
         acts = [act for item in items if item.state in OPEN_STATES if (act := self._step(item, items, ordered)) is not None]
-        return min(acts, key=_in_order, default=None) or self._after_all()
+        return min((act for act in acts if act.also is not None or held_at is None), key=_in_order, default=None) or self._after_all()
 
     def _step(self, item: WorkItem, items: Sequence[WorkItem], ordered: Mapping[UUID, int]) -> _Act | None:
         """Return when and how an open step is done, or what else happens before it."""
@@ -271,7 +277,9 @@ class Player:
             if self._fits(entry, item, items, ordered):
                 step = {**step, **entry, "answers": merged(step["answers"], entry.get("answers", {}))}
         after = step.get("after", "PT4H")
-        if after.startswith("@"):
+        if "at" in step:
+            at = max(item.offered_at, step["at"])
+        elif after.startswith("@"):
             at = max(item.offered_at, self._value(after, item))
         else:
             person = self.stage.username(item.person_id) or ""
@@ -312,10 +320,12 @@ class Player:
     def _notify(self) -> None:
         begin, default = self._begin, self.stage.defaults.answers[notices.FORM]
         said = merged(merged(default, self.script.answers.get(notices.FORM, {})), begin.get("answers", {}))
-        answers, who = self._resolved(said, None, (), {}), _first(begin["by"])
-        for key in begin.get("refused_without", ()):
-            self._refused(who, key, lambda session, actor, key=key: notices.take(session, actor, _without(answers, key), key=uuid4().hex))
-        taken = self._ran(who, "notice", lambda session, actor: notices.take(session, actor, answers, key=uuid4().hex))
+        answers, who, once = self._resolved(said, None, (), {}), _first(begin["by"]), begin.get("key") or uuid4().hex
+
+        def take(session: Session, actor: Actor, answers: Mapping[str, Any]) -> notices.Taken:
+            return notices.take(session, actor, answers, key=once)
+
+        taken = self._ran(who, "notice", take, answers, begin.get("refused_without", ()))
         self.case_id = taken.case.id
         self.stage.cases.append(taken.case.id)
 
@@ -323,35 +333,37 @@ class Player:
         who = self.stage.who(item, _all(step.get("by", ())))
         if item.state is WorkItemState.READY:
             self.stage.run(who, "claim", lambda session, actor: work_items.claim(session, actor, item.id))
-        answers = self._answers(item, step, who)
-        for key in step.get("refused_without", ()):
-            self._refused(
-                who, key,
-                lambda session, actor, key=key: work_items.hand_in(session, actor, item.id, _without(answers, key), key=uuid4().hex),
-            )
-        self._ran(who, f"hand-in:{item.form}", lambda session, actor: work_items.hand_in(session, actor, item.id, answers, key=uuid4().hex), item)
+        once = uuid4().hex
+
+        def hand_in(session: Session, actor: Actor, answers: Mapping[str, Any]) -> work_items.HandedIn:
+            return work_items.hand_in(session, actor, item.id, answers, key=once)
+
+        self._ran(who, f"hand-in:{item.form}", hand_in, self._answers(item, step, who), step.get("refused_without", ()))
 
     def _answers(self, item: WorkItem, step: Mapping[str, Any], who: str) -> dict[str, Any]:
         shown: Mapping[str, Any] = {}
         if self.stage.opens or "@prefilled" in step["answers"].values():
             opened = self.stage.run(who, "show", lambda session, actor: work_items.show(session, actor, item.id))
             shown = forms.thaw(opened.answers)
-        return self._resolved(step["answers"], item, (), shown, who)
+        resolved: dict[str, Any] = self._resolved(step["answers"], item, (), shown, who)
+        return resolved
 
-    def _ran(self, who: str, what: str, command: Callable[[Session, Actor], T], item: WorkItem | None = None) -> T:
+    def _ran(
+        self, who: str, what: str, command: Callable[[Session, Actor, Mapping[str, Any]], T], answers: Mapping[str, Any], demanded: Iterable[str],
+    ) -> T:
+        """Carry out a command with a form; before it, see that it is refused without each answer that is demanded."""
+        for key in demanded:
+            try:
+                self.stage.run(who, f"refused:{key}", partial(_given, command, {name: said for name, said in answers.items() if name != key}))
+            except errors.FormInvalid as error:
+                if any(finding.path[0] == key for finding in error.findings):
+                    continue
+            raise CannotPlay(f"{what} by {who}: {key} was not demanded")
         try:
-            return self.stage.run(who, what, command)
+            return self.stage.run(who, what, partial(_given, command, answers))
         except errors.FormInvalid as error:
             found = "; ".join(f"{'.'.join(map(str, finding.path))}: {finding.zh or finding.sentence} {finding.fields}" for finding in error.findings)
-            raise CannotPlay(f"{item.element if item else 'notice'} by {who}: {found}") from error
-
-    def _refused(self, who: str, key: str, command: Callable[[Session, Actor], object]) -> None:
-        try:
-            self.stage.run(who, f"refused:{key}", command)
-        except errors.FormInvalid as error:
-            if any(finding.path[0] == key for finding in error.findings):
-                return
-        raise CannotPlay(f"{key} was not demanded")
+            raise CannotPlay(f"{what} by {who}: {found}") from error
 
     def _also(self, also: Mapping[str, Any], act: _Act) -> None:
         who, reason = _first(also.get("by", "tangyining")), also.get("reason", "")
@@ -366,7 +378,9 @@ class Player:
             if also["do"] == "reopen":
                 return cases.reopen(session, actor, reference, reason)
             if also["do"] == "send":
-                return cases.send_message(session, actor, reference, also["message"], reason)
+                packet = packets.of_case(session, case.id, case.course)
+                known_as = packet.number if packet and not permissions.allows(actor, Permission.CASE_READ) else reference
+                return cases.send_message(session, actor, known_as, also["message"], reason)
             into = session.get_one(Case, self.stage.cases[also["into"] - 1])
             return cases.merge(session, actor, reference, cases.reference(session, into), reason)
 
@@ -398,8 +412,8 @@ class Player:
             return {key: self._resolved(inner, item, (*path, key), shown, who) for key, inner in value.items()}
         if isinstance(value, list):
             return [self._resolved(inner, item, path, shown, who) for inner in value if who or not str(inner).startswith("@file ")]
-        if not isinstance(value, str) or not value.startswith("@"):
-            return value
+        if not isinstance(value, str) or not value.startswith("@") or value == "@none":
+            return None if value == "@none" else value
         word, _, rest = value.partition(" ")
         if word == "@person":
             return str(self.stage.people[rest].id)
@@ -438,8 +452,10 @@ def _in_order(act: _Act) -> tuple[datetime, str, str]:
     return act.at, act.item.element if act.item else "", str(act.item.path if act.item else "")
 
 
-def _without(answers: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in answers.items() if name != key}
+def _given(
+    command: Callable[[Session, Actor, Mapping[str, Any]], T], answers: Mapping[str, Any], session: Session, actor: Actor
+) -> T:
+    return command(session, actor, answers)
 
 
 def _all(names: str | Iterable[str]) -> list[str]:
@@ -453,8 +469,7 @@ def _first(names: str | Iterable[str]) -> str:
 def play(stage: Stage, players: Sequence[Player], until: datetime | None = None) -> Iterator[Player]:
     """Play several cases in the order of time, yielding after each act the player that acted; clocks run meanwhile.
 
-    Args:
-        until: Nothing is done after this moment; the present ends there.
+    Nothing is done after `until`; the present ends there.
     """
     while True:
         waiting = [(due, place) for place, player in enumerate(players) if (due := player.due()) is not None and (until is None or due <= until)]
@@ -467,6 +482,6 @@ def play(stage: Stage, players: Sequence[Player], until: datetime | None = None)
             continue
         players[place].act()
         yield players[place]
-    if until is not None:
-        stage.advance(until)
+    while until is not None and stage.advance(until):
+        pass
     stage.fire()

@@ -22,7 +22,7 @@ from wtforms import BooleanField, Field, FieldList, Form, FormField, StringField
 from engine import clock, feel, forms
 from engine.codes import Code
 from engine.forms import UNKNOWN, Context, Finding, Path
-from web.language import either, is_english, say
+from web.language import either, is_english, joined, say
 
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?\Z")
 _TIME = re.compile(r"(\d{1,2})[:：](\d{2})(?::\d{2})?\Z")
@@ -226,6 +226,17 @@ class Node:
         """The unit in the language of the page."""
         return either(self.entry.unit, self.entry.unit_en)
 
+    @property
+    def width(self) -> int:
+        """How many of sixteen columns it takes: what the form says, else what its kind needs."""
+        if self.entry.columns:
+            return min(16, max(2, self.entry.columns))
+        if self.entry.type in ("number", "datetime", "textfield"):
+            return 8
+        if self.entry.type == "select" or (self.entry.type == "radio" and len(self.options) <= 3):
+            return 8 if len(self.label) <= 16 or self.entry.type == "select" else 16
+        return 16
+
     def inputs(self) -> Iterator[Node]:
         """Yield every node inside, itself included."""
         yield self
@@ -342,16 +353,17 @@ class Filled:
         found = []
         for top in tree:
             for node in top.inputs():
-                found += [(node.id, f"{node.label}：{message}" if node.label else message) for message in node.errors]
+                found += [(node.id, _("%(label)s：%(text)s", label=node.label, text=message) if node.label else message) for message in node.errors]
         return found
 
-    def visibility(self) -> dict[str, list[str]]:
-        """Return which fields are hidden and which required now, for the page's script."""
+    def visibility(self) -> dict[str, Any]:
+        """Return which fields are hidden, which required and what is computed now, for the page's script."""
         tree = self.tree(show_errors=False)
         nodes = [node for top in tree for node in top.inputs()]
         return {
             "hidden": [node.id for node in nodes if node.is_hidden],
             "required": [node.id for node in nodes if node.is_required],
+            "computed": {node.id: str(node.value or "") for node in nodes if node.entry.type == "expression"},
         }
 
 
@@ -516,7 +528,7 @@ def shown(entry: forms.Field, value: Any, options: Sequence[Code]) -> str:
     if value == UNKNOWN:
         return _("不详")
     if isinstance(value, list):
-        return "、".join(shown(entry, item, options) for item in value)
+        return joined(shown(entry, item, options) for item in value)
     plain = feel.from_wire(value) if not isinstance(value, Mapping) or "$" in value else str(value)
     if isinstance(plain, bool):
         return _("是") if plain else _("否")

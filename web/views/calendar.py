@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import DateField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from engine import calendars, clock
@@ -16,6 +17,7 @@ from engine.permissions import Permission
 from models import DayKind
 from web.forms.base import BaseForm
 from web.guards import requires
+from web.places import number_asked
 
 views = Blueprint("calendar", __name__, url_prefix="/calendar")
 
@@ -24,7 +26,7 @@ class DayForm(BaseForm):
     """A day and what it is."""
 
     day = DateField(_l("哪一天"), [InputRequired(_l("请填日期。"))])
-    kind = SelectField(_l("是什么"), choices=[("holiday", _l("休息")), ("workday", _l("上班（调休）")), ("usual", _l("按星期，不特别"))])
+    kind = SelectField(_l("是什么"), choices=[SelectChoice("holiday", _l("休息")), SelectChoice("workday", _l("上班（调休）")), SelectChoice("usual", _l("按星期，不特别"))])
     note = StringField(_l("说明"), [Length(max=60)])
 
 
@@ -32,7 +34,7 @@ class DayForm(BaseForm):
 @requires(Permission.CALENDAR_EDIT)
 def index() -> ResponseReturnValue:
     """Show the exceptional days of a year and set one."""
-    year = request.args.get("year", clock.today().year, type=int)
+    year = number_asked("year", clock.today().year, 2000, 2100)
     year = min(max(year, 2000), 2200)
     form = DayForm()
     if request.method == "POST" and form.validate():

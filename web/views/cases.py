@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from engine import (
@@ -29,7 +29,6 @@ from engine import (
     people,
     permissions,
     procedures,
-    profiles,
     records,
     rectifications,
     subjects,
@@ -41,16 +40,8 @@ from models import (
     FINAL_STATES,
     Case,
     CaseKind,
-    CaseLink,
-    CaseParty,
     CaseState,
-    Deadline,
     HoldReason,
-    JournalEntry,
-    Organisation,
-    Packet,
-    PacketReader,
-    Person,
     Record,
     WorkItem,
     WorkItemState,
@@ -59,8 +50,9 @@ from web import words
 from web.forms.base import BaseForm
 from web.forms.from_schema import Filled, shown
 from web.guards import requires
-from web.jinja import moment, strip_clock
 from web.language import either
+from web.places import number_asked
+from web.views import case_page
 
 views = Blueprint("cases", __name__, url_prefix="/cases")
 READ = (Permission.CASE_READ, Permission.CASE_READ_ASSIGNED)
@@ -69,7 +61,7 @@ READ = (Permission.CASE_READ, Permission.CASE_READ_ASSIGNED)
 class HoldForm(BaseForm):
     """Why a case is put on hold."""
 
-    reason = SelectField(_l("原因"), choices=[(reason.value, words.HOLD_REASONS[reason]) for reason in HoldReason])
+    reason = SelectField(_l("原因"), choices=[SelectChoice(reason.value, words.HOLD_REASONS[reason]) for reason in HoldReason])
     note = StringField(_l("说明"), [Length(max=300, message=_l("最多 300 个字。"))])
 
 
@@ -108,7 +100,7 @@ def _filter() -> cases.Filter:
         kind=CaseKind(kind) if kind in {entry.value for entry in CaseKind} else None,
         state=CaseState(state) if state in {entry.value for entry in CaseState} else None,
         is_open={"yes": True, "no": False}.get(ended), words=words_typed, order=asked.get("order", "changed"),
-        page=max(1, asked.get("page", 1, type=int)),
+        page=number_asked("page", 1),
     )
 
 
@@ -140,106 +132,15 @@ def show(reference: str) -> ResponseReturnValue:
     found = list(records.of_case(g.session, g.actor, case.id))
     return render_template(
         "cases/show.html", case=case, reference=cases.reference(g.session, case), subject=subjects.of_case(g.session, case.id),
-        strip=strip(case, clocks, deployed), rows=work_items.of_case(g.session, g.actor, case.id), told=course(case), records=found,
+        strip=case_page.strip(case, clocks, deployed), rows=work_items.of_case(g.session, g.actor, case.id), told=case_page.course(case, found, deployed), records=case_page.grouped(found), record_count=sum(row.is_current for row in found), sealed=case_page.SEALED,
         titles={key: either(form.title, form.title_en) for key, form in deployed.forms.items()}, notices=notices.of_case(g.session, case.id),
         files=attachments.of_case(g.session, g.actor, case.id), items=rectifications.of_case(g.session, case.id)
-        if Permission.RECTIFICATION_READ in g.permitted else [], parties=parties(case), links=links(case), walk=walk(case, deployed),
-        processes=processes(deployed), summary=summary(case), allowed=allowed(case), actions=actions(case),
-        crossings=accountability.crossings_of(g.session, case.id) if Permission.CASE_JOURNAL in g.permitted else [], people_in=people_in(case),
+        if Permission.RECTIFICATION_READ in g.permitted else [], parties=case_page.parties(case), links=case_page.links(case), walk=case_page.walk(case, deployed),
+        processes=case_page.processes(deployed), summary=case_page.summary(case), allowed=allowed(case), actions=actions(case),
+        crossings=accountability.crossings_of(g.session, case.id) if Permission.CASE_JOURNAL in g.permitted else [], people_in=case_page.people_in(case),
         version=case.procedure_version, profile=case.profile_version.profile, profile_version=case.profile_version,
         is_final=case.state in FINAL_STATES, clocks=clocks,
     )
-
-
-@dataclass(frozen=True)
-class StripEntry:
-    """One clock of the strip, with the rule it follows."""
-
-    key: str
-    name: str
-    rule: str
-    source: str
-    limit: str
-    shown: dict[str, Any]
-    due: str
-    start: str
-
-
-def strip(case: Case, clocks: list[Deadline], deployed: procedures.Deployed) -> list[StripEntry]:
-    """Return at most five clocks in the order of the procedure: those over several steps first, then the open ones."""
-    values = profiles.values(g.session, case.profile_version_id)
-    wanted = list(deployed.manifest.get("clocks", []))
-    by_key: dict[str, Deadline] = {}
-    for deadline in clocks:
-        kept = by_key.get(deadline.key)
-        if kept is None or (kept.met_at is not None and deadline.met_at is None) or (kept.met_at is None) == (deadline.met_at is None) and deadline.due_at > kept.due_at:
-            by_key[deadline.key] = deadline
-    order = [key for key in wanted if key in by_key]
-    order += [key for key, deadline in sorted(by_key.items(), key=lambda pair: pair[1].due_at) if key not in order and deadline.met_at is None]
-    entries = []
-    for key in order[:5]:
-        deadline, entry, limit = by_key[key], values.describe(key), values.limit(key) if key in values.content["limits"] else None
-        entries.append(StripEntry(
-            key, either(entry.get("name", key), entry.get("name_en")), either(entry.get("rule", ""), entry.get("rule_en")), entry.get("source", ""),
-            _("限 %(value)s %(unit)s", value=limit.value, unit=words.UNITS[limit.unit]) if limit else _("按方案写明的期限"), strip_clock(deadline),
-            moment(deadline.due_at), moment(deadline.start_at),
-        ))
-    return entries
-
-
-def summary(case: Case) -> str:
-    """Return one line on what happened, from the latest records."""
-    known = records.known(g.session, case.id, identified=False)
-    card, notice = known.get("report_card", {}), known.get("notice", {})
-    parts = []
-    age = card.get("age") or notice.get("age")
-    if isinstance(age, int):
-        parts.append(_("%(age)s 岁", age=age))
-    cause = card.get("cause_a") or notice.get("diagnosis")
-    if isinstance(cause, str) and cause:
-        parts.append(cause)
-    text = "，".join(parts)
-    when = _("%(moment)s 去世", moment=moment(case.event_at)) if case.kind.value.endswith("death") else moment(case.event_at)
-    return f"{text}，{when}。" if text else f"{when}。"
-
-
-def parties(case: Case) -> list[tuple[str, str]]:
-    """Return who has a part in a case."""
-    rows = g.session.execute(
-        sa.select(CaseParty.capacity, Organisation.name, Organisation.name_en).join(Organisation, Organisation.id == CaseParty.organisation_id)
-        .where(CaseParty.case_id == case.id).order_by(CaseParty.capacity)
-    )
-    return [(str(words.PARTIES.get(capacity, capacity)), either(name, name_en)) for capacity, name, name_en in rows]
-
-
-def people_in(case: Case) -> list[tuple[str, str]]:
-    """Return who did which step, the latest first; of the committee only how many are recused."""
-    rows = g.session.execute(
-        sa.select(WorkItem.name, WorkItem.name_en, Person.name)
-        .join(Person, Person.id == WorkItem.completed_by_id)
-        .where(WorkItem.case_id == case.id, WorkItem.state == WorkItemState.COMPLETED, WorkItem.audience.in_(("case", "office", "administration")))
-        .order_by(WorkItem.completed_at.desc())
-    ).all()
-    found: dict[str, str] = {}
-    for name, name_en, person in rows:
-        found.setdefault(either(name, name_en), person)
-    recused = g.session.scalar(
-        sa.select(sa.func.count()).select_from(PacketReader).join(Packet, Packet.id == PacketReader.packet_id)
-        .where(Packet.case_id == case.id, PacketReader.recused_at.is_not(None))
-    )
-    return [*found.items(), *([(_("回避"), _("%(count)s 位专家", count=recused))] if recused else [])]
-
-
-def links(case: Case) -> list[tuple[str, str]]:
-    """Return the cases that belong together with this one."""
-    rows = g.session.execute(
-        sa.select(CaseLink, Case).join(Case, sa.or_(sa.and_(CaseLink.case_id == case.id, Case.id == CaseLink.other_id),
-                                                    sa.and_(CaseLink.other_id == case.id, Case.id == CaseLink.case_id)))
-    )
-    return [
-        (_("已并入") if link.case_id == case.id else _("并入本个案"), cases.reference(g.session, other)) for link, other in rows
-        if other.number or link.other_id == case.id
-    ]
 
 
 def allowed(case: Case) -> dict[str, bool]:
@@ -263,88 +164,7 @@ def actions(case: Case) -> list[dict[str, str]]:
     ]
 
 
-# ── its course ──
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A line of a case's course."""
-
-    at: Any
-    text: str
-    kind: str = "ok"
-
-
-def course(case: Case) -> list[Sentence]:
-    """Return what happened in plain sentences, newest first: from the journal's acts, without readings."""
-    rows = g.session.execute(
-        sa.select(JournalEntry, Person.name).outerjoin(Person, Person.id == JournalEntry.actor_id)
-        .where(JournalEntry.case_id == case.id, JournalEntry.action.not_in(journal.READINGS)).order_by(JournalEntry.id.desc()).limit(300)
-    ).all()
-    names = {item.id: item for item in g.session.scalars(sa.select(WorkItem).where(WorkItem.case_id == case.id))}
-    values = profiles.values(g.session, case.profile_version_id)
-    found = []
-    for entry, name in rows:
-        text = words.act(entry, name or _("系统"), names.get(entry.object_id), values)
-        if text:
-            kind = "sent" if entry.action.startswith(("deadline:", "case:hold")) or "return" in str(entry.detail.get("decision", "")) else "ok"
-            found.append(Sentence(entry.at, text, kind))
-    return found
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step of the procedure as the list beside the diagram shows it."""
-
-    id: str
-    name: str
-    state: str
-    who: str
-    when: str
-    process: str
-    documentation: str
-
-
-def walk(case: Case, deployed: procedures.Deployed) -> list[Step]:
-    """Return the steps of the procedure in order: what is done by whom, what is under way, what comes later."""
-    specification = deployed.specification
-    done: dict[str, list[WorkItem]] = {}
-    running: dict[str, list[WorkItem]] = {}
-    for item in g.session.scalars(sa.select(WorkItem).where(WorkItem.case_id == case.id, WorkItem.course == case.course)
-                                  .options(sa.orm.joinedload(WorkItem.completed_by), sa.orm.joinedload(WorkItem.person))):
-        if item.state is WorkItemState.COMPLETED:
-            done.setdefault(item.element, []).append(item)
-        elif item.state in (WorkItemState.READY, WorkItemState.RESERVED):
-            running.setdefault(item.element, []).append(item)
-    steps: list[Step] = []
-
-    def visit(process: str, seen: frozenset[str]) -> None:
-        for element_id in specification.processes[process].outline:
-            element = specification.elements[element_id]
-            if element.kind == "callActivity" and element.called and element.called not in seen:
-                visit(element.called, seen | {element.called})
-            if element.kind != "userTask":
-                continue
-            finished, current = done.get(element_id, []), running.get(element_id, [])
-            sealed = element.plan is not None and deployed.forms[element.plan.form].audience in ("author", "committee")
-            state = "cur" if current else "ok" if finished else "later"
-            who = "、".join(dict.fromkeys(item.completed_by.name for item in finished if item.completed_by)) if not sealed else (
-                _("%(done)s 位已办", done=len(finished)) if finished else "")
-            if current and len(current) + len(finished) > 1:
-                who = _("%(all)s 位，%(done)s 位已提交", all=len(current) + len(finished), done=len(finished))
-            when = moment(max(item.completed_at for item in finished if item.completed_at)) if finished and not current else ""
-            steps.append(Step(element_id, either(element.name, element.name_en), state, who, when, process,
-                              either(element.documentation, element.documentation_en)))
-
-    visit(specification.main, frozenset({specification.main}))
-    return steps
-
-
-def processes(deployed: procedures.Deployed) -> list[tuple[str, str]]:
-    """Return the diagrams of the procedure, the main one first."""
-    found = deployed.specification.processes
-    main = deployed.specification.main
-    return [(key, either(found[key].name, found[key].name_en)) for key in sorted(found, key=lambda key: (key != main, list(found).index(key)))]
+# ── its diagram ──
 
 
 @views.get("/<reference>/diagram/<process>.json")
@@ -370,8 +190,7 @@ def diagram(reference: str, process: str) -> ResponseReturnValue:
     return {
         "xml": deployed.specification.files[found.file].decode("utf-8"), "done": sorted((passed & own) - set(current)),
         "current": {step: count for step, count in current.items() if step in own},
-        "names": {element.id: element.name_en for element in deployed.specification.elements.values() if element.process == process}
-        if either("zh", "en") == "en" else {},
+        "names": case_page.names(deployed, process),
         "calls": {element.id: element.called for element in deployed.specification.elements.values() if element.process == process and element.called},
     }
 
@@ -517,7 +336,7 @@ def case_journal(reference: str) -> ResponseReturnValue:
     """Show every act on a case and every reading of it."""
     case = cases.by_reference(g.session, g.actor, reference, Permission.CASE_JOURNAL)
     journal.record(g.session, g.actor, "case:read-journal", case_id=case.id)
-    page = max(1, request.args.get("page", 1, type=int))
+    page = number_asked("page", 1)
     rows, count = journal.find(g.session, case_id=case.id, page=page, per_page=100)
     return render_template(
         "cases/journal.html", case=case, reference=reference, rows=rows, count=count, page=page,

@@ -9,6 +9,7 @@ from engine.permissions import Permission
 from web.forms.from_schema import Filled, shown
 from web.guards import requires
 from web.language import either
+from web.places import number_asked
 
 views = Blueprint("conclusions", __name__, url_prefix="/conclusions")
 
@@ -17,7 +18,7 @@ views = Blueprint("conclusions", __name__, url_prefix="/conclusions")
 @requires(Permission.CONCLUSION_READ)
 def index() -> ResponseReturnValue:
     """List the cases of the area with their state and conclusion."""
-    page = max(1, request.args.get("page", 1, type=int))
+    page = number_asked("page", 1)
     rows, count = conclusions.find(g.session, g.actor, page=page)
     return render_template("conclusions/index.html", rows=rows, count=count, page=page, page_url=lambda number: url_for("conclusions.index", page=number))
 

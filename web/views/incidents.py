@@ -11,6 +11,7 @@ from engine.permissions import Permission
 from web import application
 from web.errors import sentence
 from web.guards import requires
+from web.places import number_asked
 
 views = Blueprint("incidents", __name__, url_prefix="/incidents")
 
@@ -19,7 +20,7 @@ views = Blueprint("incidents", __name__, url_prefix="/incidents")
 @requires(Permission.INCIDENT_RETRY)
 def index() -> ResponseReturnValue:
     """List incidents, the open ones unless asked otherwise."""
-    is_open, page = request.args.get("resolved") != "yes", max(1, request.args.get("page", 1, type=int))
+    is_open, page = request.args.get("resolved") != "yes", number_asked("page", 1)
     rows, count = incidents.find(g.session, is_open=is_open, page=page)
     return render_template(
         "incidents/index.html", rows=rows, count=count, page=page, is_open=is_open,

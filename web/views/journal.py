@@ -10,6 +10,7 @@ from engine import clock, journal
 from engine.permissions import Permission
 from web import words
 from web.guards import requires
+from web.places import number_asked
 
 views = Blueprint("journal", __name__, url_prefix="/journal")
 
@@ -18,7 +19,7 @@ views = Blueprint("journal", __name__, url_prefix="/journal")
 @requires(Permission.JOURNAL_READ, journals=True)
 def index() -> ResponseReturnValue:
     """Show who did and read what, newest first, by kind and day."""
-    page, action = max(1, request.args.get("page", 1, type=int)), request.args.get("action", "")
+    page, action = number_asked("page", 1), request.args.get("action", "")
     since, until = _day("since"), _day("until")
     rows, count = journal.find(
         g.session, action=action if action in words.ACTIONS else "", since=since, until=until + timedelta(days=1) if until else None, page=page,

@@ -13,6 +13,9 @@ from engine.errors import FormInvalid, NotFound
 from engine.permissions import Permission
 from web.forms.from_schema import Filled, shown
 from web.guards import requires
+from web.jinja import moment, span
+from web.language import inside
+from web.places import number_asked
 
 views = Blueprint("notices", __name__, url_prefix="/notices")
 
@@ -21,7 +24,7 @@ views = Blueprint("notices", __name__, url_prefix="/notices")
 @requires(Permission.NOTICE_READ)
 def index() -> ResponseReturnValue:
     """List the notices of the person's area, newest first."""
-    page = max(1, request.args.get("page", 1, type=int))
+    page = number_asked("page", 1)
     rows, count = notices.find(g.session, g.actor, page=page)
     return render_template("notices/index.html", rows=rows, count=count, page=page, page_url=lambda number: url_for("notices.index", page=number))
 
@@ -39,7 +42,7 @@ def _page(filled: Filled, status: int = 200) -> ResponseReturnValue:
     return render_template(
         "notices/new.html", filled=filled, tree=tree, errors=filled.error_links(tree) if filled.checked else [],
         key=request.form.get("_key") or uuid.uuid4().hex, shown=shown,
-        suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
+        clock_line=clock_line(filled), suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
     ), status
 
 
@@ -65,7 +68,20 @@ def take() -> ResponseReturnValue:
 def state() -> ResponseReturnValue:
     """Answer the page's script: which fields are hidden and which required for what is typed."""
     form, context = notices.context(g.session, g.actor)
-    return Filled(form, context, sent=MultiDict(request.form)).visibility()
+    filled = Filled(form, context, sent=MultiDict(request.form))
+    return {**filled.visibility(), "clock": clock_line(filled)}
+
+
+def clock_line(filled: Filled) -> dict[str, object]:
+    """Return how long ago it happened and whether the call is in time, as the form stands; nothing while that is not known."""
+    answered = notices.timing(g.session, g.actor, filled.values())
+    if answered is None:
+        return {"text": "", "late": False}
+    since, due_at, called = answered
+    told = {"time": inside(moment(called)), "span": span(called - since)}
+    if called <= due_at:
+        return {"text": _("电话 %(time)s，距发生 %(span)s，在时限之内。", **told), "late": False}
+    return {"text": _("电话 %(time)s，距发生 %(span)s，已过时限 %(late)s，照常记录。", late=span(called - due_at), **told), "late": True}
 
 
 @views.get("/<number>/taken")

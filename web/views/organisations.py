@@ -8,7 +8,9 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 from wtforms import BooleanField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from engine import organisations
@@ -29,11 +31,11 @@ class OrganisationForm(BaseForm):
     name = StringField(_l("名称"), [InputRequired(_l("请填名称。")), Length(max=80, message=_l("最多 80 个字。"))])
     short_name = StringField(_l("简称"), [Length(max=40)])
     name_en = StringField(_l("英文名称"), [Length(max=120)])
-    kind = SelectField(_l("种类"), choices=[(kind.value, words.ORGANISATION_KINDS[kind]) for kind in OrganisationKind])
-    level = SelectField(_l("层级"), choices=[(level.value, words.LEVELS[level]) for level in Level])
+    kind = SelectField(_l("种类"), choices=[SelectChoice(kind.value, words.ORGANISATION_KINDS[kind]) for kind in OrganisationKind])
+    level = SelectField(_l("层级"), choices=[SelectChoice(level.value, words.LEVELS[level]) for level in Level])
     grade = StringField(_l("等级"), [Length(max=20)])
     phone = StringField(_l("值班电话"), [Length(max=30)])
-    profile_id = SelectField(_l("地方参数"))
+    profile_id = SelectField(lazy_pgettext("one", "地方参数"))
     is_active = BooleanField(_l("在用"), default=True)
 
 
@@ -45,12 +47,12 @@ class NewOrganisationForm(OrganisationForm):
 
 
 def _choices(form: OrganisationForm) -> None:
-    form.profile_id.choices = [("", _("跟随上级地区"))] + [
-        (str(profile.id), either(profile.name, profile.name_en)) for profile in g.session.scalars(sa.select(Profile).order_by(Profile.key))
+    form.profile_id.choices = [SelectChoice("", _("跟随上级地区"))] + [
+        SelectChoice(str(profile.id), either(profile.name, profile.name_en)) for profile in g.session.scalars(sa.select(Profile).order_by(Profile.key))
     ]
     if isinstance(form, NewOrganisationForm):
         areas = g.session.scalars(sa.select(Organisation).where(Organisation.kind == OrganisationKind.AREA).order_by(Organisation.path))
-        form.parent_id.choices = [(str(area.id), "　" * (area.path.count("/") - 2) + either(area.name, area.name_en)) for area in areas]
+        form.parent_id.choices = [SelectChoice(str(area.id), "　" * (area.path.count("/") - 2) + either(area.name, area.name_en)) for area in areas]
 
 
 @views.get("")

@@ -8,7 +8,9 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 from wtforms import BooleanField, DateField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional
 
 from engine import codes, people
@@ -20,6 +22,7 @@ from web.errors import sentence
 from web.forms.base import BaseForm
 from web.guards import requires
 from web.language import either
+from web.places import number_asked
 
 views = Blueprint("people", __name__, url_prefix="/people")
 
@@ -44,21 +47,21 @@ class NewPersonForm(PersonForm):
 class AppointForm(BaseForm):
     """A role in an organisation."""
 
-    role = SelectField(_l("角色"), choices=[(role.value, words.ROLES[role]) for role in Role])
-    organisation = SelectField(_l("单位"))
+    role = SelectField(lazy_pgettext("one", "角色"), choices=[SelectChoice(role.value, words.ROLES[role]) for role in Role])
+    organisation = SelectField(lazy_pgettext("one", "单位"))
     from_on = DateField(_l("从哪天起"), [Optional()])
     until_on = DateField(_l("到哪天止"), [Optional()])
 
 
 def _lists(form: PersonForm) -> None:
-    form.title.choices = [("", _("无"))] + [(title.value, words.TITLES[title]) for title in Title]
-    form.discipline.choices = [("", _("无"))] + [(code.code, either(code.zh, code.en)) for code in codes.lists()["CS-DISCIPLINE"].codes]
+    form.title.choices = [SelectChoice("", _("无"))] + [SelectChoice(title.value, words.TITLES[title]) for title in Title]
+    form.discipline.choices = [SelectChoice("", _("无"))] + [SelectChoice(code.code, either(code.zh, code.en)) for code in codes.lists()["CS-DISCIPLINE"].codes]
 
 
 def _appoint_form(fresh: bool = False) -> AppointForm:
     form = AppointForm(formdata=None) if fresh else AppointForm()
     rows = g.session.scalars(sa.select(Organisation).where(Organisation.kind != OrganisationKind.AREA, Organisation.is_active).order_by(Organisation.path))
-    form.organisation.choices = [(str(row.id), either(row.name, row.name_en)) for row in rows]
+    form.organisation.choices = [SelectChoice(str(row.id), either(row.name, row.name_en)) for row in rows]
     return form
 
 
@@ -67,7 +70,7 @@ def _appoint_form(fresh: bool = False) -> AppointForm:
 def index() -> ResponseReturnValue:
     """List people; what was searched for is kept with the session."""
     typed = g.sign_in.searches.get(request.args.get("search", ""), "") if request.args.get("search") else ""
-    page = max(1, request.args.get("page", 1, type=int))
+    page = number_asked("page", 1)
     rows, count = people.find(g.session, typed, page=page)
     return render_template(
         "people/index.html", rows=rows, count=count, page=page, typed=typed,

@@ -2,16 +2,17 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from flask import Blueprint, g, render_template
+from flask import Blueprint, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from engine import forms, procedures
 from engine.errors import NotFound
 from engine.permissions import Permission
 from models import Case, Procedure, ProcedureVersion
+from web import words
 from web.guards import requires
 from web.language import either
-from web.views.cases import processes
+from web.views.case_page import names, processes
 
 views = Blueprint("procedures", __name__, url_prefix="/procedures")
 
@@ -28,6 +29,16 @@ def index() -> ResponseReturnValue:
     return render_template("procedures/index.html", rows=rows)
 
 
+@views.get("/<key>")
+@requires(Permission.PROCEDURE_READ)
+def newest(key: str) -> ResponseReturnValue:
+    """Go to the newest version of a procedure."""
+    number = g.session.scalar(sa.select(sa.func.max(ProcedureVersion.number)).join(Procedure).where(Procedure.key == key))
+    if number is None:
+        raise NotFound
+    return redirect(url_for("procedures.show", key=key, number=number))
+
+
 @views.get("/<key>/versions/<int:number>")
 @requires(Permission.PROCEDURE_READ)
 def show(key: str, number: int) -> ResponseReturnValue:
@@ -38,7 +49,7 @@ def show(key: str, number: int) -> ResponseReturnValue:
     for process_id, name in processes(deployed):
         process = deployed.specification.processes[process_id]
         steps = [deployed.specification.elements[element] for element in process.outline]
-        lanes = {lane.split(".")[0]: lane_name for lane, lane_name in process.lanes}
+        lanes = {lane.split(".")[0]: either(lane_name, words.role_name(lane.split(".")[0])) for lane, lane_name in process.lanes}
         parts.append({"id": process_id, "name": name, "steps": [step for step in steps if step.name], "lanes": lanes})
     listed = [(form_key, either(form.title, form.title_en), form.audience, sum(1 for _field in form.inputs()), len(form.rules))
               for form_key, form in deployed.forms.items()]
@@ -67,7 +78,7 @@ def diagram(key: str, number: int, process: str) -> ResponseReturnValue:
     elements = [element for element in deployed.specification.elements.values() if element.process == process]
     return {
         "xml": deployed.specification.files[found.file].decode("utf-8"), "done": [], "current": {},
-        "names": {element.id: element.name_en for element in elements} if either("zh", "en") == "en" else {},
+        "names": names(deployed, process),
         "calls": {element.id: element.called for element in elements if element.called},
     }
 

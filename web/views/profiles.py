@@ -10,6 +10,7 @@ from engine.errors import NotFound
 from engine.permissions import Permission
 from models import Organisation, Profile, ProfileVersion
 from web.guards import requires
+from web.places import number_asked
 
 views = Blueprint("profiles", __name__, url_prefix="/profiles")
 
@@ -29,7 +30,7 @@ def index() -> ResponseReturnValue:
 @requires(Permission.PROFILE_READ)
 def show(key: str) -> ResponseReturnValue:
     """Show a profile's values, and where they differ from the national default."""
-    number = request.args.get("version", type=int)
+    number = number_asked("version", 0, 0)
     profile = g.session.scalar(sa.select(Profile).where(Profile.key == key))
     if profile is None:
         raise NotFound

@@ -8,6 +8,7 @@ from engine import rectifications, work_items
 from engine.permissions import Permission
 from models import ItemState
 from web.guards import requires
+from web.places import number_asked
 
 views = Blueprint("rectifications", __name__, url_prefix="/rectifications")
 
@@ -16,7 +17,7 @@ views = Blueprint("rectifications", __name__, url_prefix="/rectifications")
 @requires(Permission.RECTIFICATION_READ)
 def index() -> ResponseReturnValue:
     """List the items a person sees, the earliest due first."""
-    state, page = request.args.get("state", ""), max(1, request.args.get("page", 1, type=int))
+    state, page = request.args.get("state", ""), number_asked("page", 1)
     chosen = ItemState(state) if state in {entry.value for entry in ItemState} else None
     rows, count = rectifications.find(g.session, g.actor, state=chosen, page=page)
     return render_template(

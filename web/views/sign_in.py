@@ -1,6 +1,8 @@
 """Signing in and out: password, second factor, new password; a page left open over night keeps what was typed."""
 from __future__ import annotations
 
+from typing import Any
+
 import segno
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,7 +14,7 @@ from wtforms.validators import EqualTo, InputRequired
 
 from engine import passwords, people
 from engine.actor import of_person
-from engine.transaction import transaction
+from engine.permissions import permitted
 from models import Person
 from web import application, errors, identity
 from web.forms.base import BaseForm
@@ -93,10 +95,7 @@ def _demo_people() -> list[dict[str, str]]:
 def enter() -> ResponseReturnValue:
     """Check name and password. A refusal is counted before it is answered."""
     form, app = SignInForm(), application()
-    resumed = None
-    if request.form.get("resume_to"):
-        fields = [(name[7:], value) for name, value in request.form.items(multi=True) if name.startswith("resume:")]
-        resumed = {"to": local_path(request.form["resume_to"]) or "/", "fields": fields}
+    resumed = _resumed()
     back = request.form.get("back", "")
     if not form.validate():
         return _page(form, resumed=resumed, back=back, status=422)
@@ -107,20 +106,38 @@ def enter() -> ResponseReturnValue:
             device=request.user_agent.string,
         )
     except people.SignInBlocked as error:
-        g.session.rollback()
         return _page(form, refused=errors.sentence(error), resumed=resumed, back=back, status=429)
     except people.SignInRefused as error:
-        g.session.rollback()
-        with transaction(app.sessions) as session:
-            people.note_failure(session, app.settings.policy, form.username.data or "", address)
+        people.note_failure(g.session, app.settings.policy, form.username.data or "", address)
         return _page(form, refused=errors.sentence(error), resumed=resumed, back=back, status=422)
     identity.begin(row, secret)
+    g.seen_before = (row.id, row.seen_at)
     g.sign_in, g.actor = row, of_person(g.session, row.person)
-    g.permitted, g.actor_known = frozenset(), identity.is_whole(g.actor, row)
-    if resumed and g.actor_known:
-        identity.load()
+    g.permitted, g.actor_known = permitted(g.actor), identity.is_whole(g.actor, row)
+    if resumed and not g.actor_known:
+        return _ask_more(resumed)
+    if resumed:
         return render_template("sign_in/resume.html", **resumed)
     return redirect(local_path(back) or url_for("home.show"))
+
+
+def _resumed() -> dict[str, Any] | None:
+    """Return what a form sent before its session had ended; it travels through signing in."""
+    if not request.form.get("resume_to"):
+        return None
+    fields = [(name[7:], value) for name, value in request.form.items(multi=True) if name.startswith("resume:")]
+    return {"to": local_path(request.form["resume_to"]) or "/", "fields": fields}
+
+
+def _ask_more(resumed: dict[str, Any]) -> ResponseReturnValue:
+    """Go on to the new password or the second factor, with what was typed."""
+    if g.sign_in.person.must_change_password:
+        return render_template("sign_in/new_password.html", form=NewPasswordForm(formdata=None), rules=describe(_policy().rules), resumed=resumed)
+    return _second_factor_page(CodeForm(formdata=None), _seed(), resumed=resumed)
+
+
+def _policy() -> people.Policy:
+    return application().settings.policy
 
 
 @views.post("/sign-out")
@@ -138,49 +155,57 @@ def leave() -> ResponseReturnValue:
 @unfinished
 def second_factor() -> ResponseReturnValue:
     """Ask for a code of the authenticator; the first time, connect one."""
-    policy, person, form = application().settings.policy, g.sign_in.person, CodeForm()
+    policy, person, form, resumed = _policy(), g.sign_in.person, CodeForm(), _resumed()
     if not people.needs_second_factor(policy, g.actor) or g.sign_in.second_factor_at is not None:
         return redirect(url_for("home.show"))
-    seed = "" if person.second_factor_seed else request.form.get("seed") or people.propose_second_factor()
-    refused = ""
+    seed, refused = _seed(), ""
     if request.method == "POST" and form.validate():
         try:
             if seed:
-                codes = people.enrol_second_factor(g.session, policy, g.actor, g.sign_in, seed[:32], form.code.data or "")
-                return render_template("sign_in/second_factor.html", codes=codes)
+                codes = people.enrol_second_factor(g.session, policy, g.actor, g.sign_in, seed, form.code.data or "")
+                return render_template("sign_in/second_factor.html", codes=codes, resumed=resumed)
             people.show_second_factor(g.session, policy, g.actor, g.sign_in, form.code.data or "")
-            return redirect(url_for("home.show"))
+            return render_template("sign_in/resume.html", **resumed) if resumed else redirect(url_for("home.show"))
         except (people.CodeRefused, people.SignInBlocked) as error:
             refused = errors.sentence(error)
-            g.session.rollback()
-            with transaction(application().sessions) as session:
-                people.note_failure(session, policy, person.username, request.remote_addr or "")
-    shown = {}
+            people.note_failure(g.session, policy, person.username, request.remote_addr or "")
+    return _second_factor_page(form, seed, refused=refused, resumed=resumed), 422 if refused or form.errors else 200
+
+
+def _seed() -> str:
+    """Return the seed of the authenticator that is being connected; nothing where one is connected already."""
+    return "" if g.sign_in.person.second_factor_seed else (request.form.get("seed") or people.propose_second_factor())[:32]
+
+
+def _second_factor_page(form: CodeForm, seed: str, *, refused: str = "", resumed: dict[str, Any] | None = None) -> str:
+    shown: dict[str, Any] = {}
     if seed:
-        uri = people.provisioning_uri(policy, person, seed, _("评审"))
+        uri = people.provisioning_uri(_policy(), g.sign_in.person, seed, _("评审"))
         shown = {
-            "qr": Markup(segno.make(uri, error="m").svg_inline(scale=4, border=2, dark="#1e2731", light="#ffffff", omitsize=True)),  # noqa: S704
-            "secret": people.second_factor_secret(policy, person, seed),
+            "qr": Markup(segno.make(uri, error="m").svg_inline(scale=4, border=2, dark="#1e2731", light="#ffffff", omitsize=True)),  # noqa: S704 - made here
+            "secret": people.second_factor_secret(_policy(), g.sign_in.person, seed),
         }
-    return render_template("sign_in/second_factor.html", form=form, seed=seed, refused=refused, **shown), 422 if refused or form.errors else 200
+    return render_template("sign_in/second_factor.html", form=form, seed=seed, refused=refused, resumed=resumed, **shown)
 
 
 @views.route("/new-password", methods=["GET", "POST"])
 @unfinished
 def new_password() -> ResponseReturnValue:
     """Ask for a new password where the old one was given by an administrator or has grown old."""
-    form, policy = NewPasswordForm(), application().settings.policy
+    form, policy, resumed = NewPasswordForm(), _policy(), _resumed()
     if not g.sign_in.person.must_change_password:
         return redirect(url_for("home.show"))
     if request.method == "POST" and form.validate() and change_password(form):
-        return redirect(url_for("home.show"))
-    return render_template("sign_in/new_password.html", form=form, rules=describe(policy.rules)), 422 if form.errors else 200
+        if not resumed:
+            return redirect(url_for("home.show"))
+        return render_template("sign_in/resume.html", **resumed) if identity.is_whole(g.actor, g.sign_in) else _ask_more(resumed)
+    return render_template("sign_in/new_password.html", form=form, rules=describe(policy.rules), resumed=resumed), 422 if form.errors else 200
 
 
 def change_password(form: NewPasswordForm) -> bool:
     """Change one's own password; what is wrong stands at its field."""
     try:
-        people.change_password(g.session, application().settings.policy, g.actor, g.sign_in, form.old.data or "", form.new.data or "")
+        people.change_password(g.session, _policy(), g.actor, g.sign_in, form.old.data or "", form.new.data or "")
         return True
     except people.SignInRefused:
         form.old.errors = [_("现在的密码不对。")]
@@ -194,6 +219,6 @@ def describe(rules: passwords.Rules) -> str:
     text = _("至少 %(least)s 个字符", least=rules.least)
     if rules.kinds > 1:
         text += _("，含大写、小写、数字、其他字符中的 %(kinds)s 种", kinds=rules.kinds)
-    return text + _("；可以用空格和汉字，64 个以上也可以。") + f"（{say(rules.name)}）"
+    return text + _("；可以用空格和汉字，64 个以上也可以。") + _("（%(rule)s）", rule=say(rules.name))
 
 

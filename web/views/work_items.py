@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from engine import attachments, cases, codes, errors, forms, incidents, people, records, work_items
+from engine import attachments, cases, codes, errors, forms, incidents, people, procedures, records, work_items
 from engine.permissions import Permission
 from engine.transaction import transaction
 from engine.work_items import Filter
@@ -18,14 +18,16 @@ from models import CaseKind
 from web import application
 from web.errors import page as error_page
 from web.errors import sentence
-from web.forms.from_schema import Filled, shown
+from web.forms.from_schema import Filled, Node, shown
 from web.guards import requires
 from web.jinja import clock_time, word
-from web.language import either
-from web.places import local_path
+from web.language import either, joined
+from web.places import local_path, number_asked
+from web.views import case_page
 
 views = Blueprint("work_items", __name__, url_prefix="/work-items")
 HAND_IN = Permission.WORK_ITEM_HAND_IN
+SHORT_FORM = 14  # answers that fit into the drawer beside the queue
 
 
 # ── the queue ──
@@ -57,7 +59,7 @@ def _filter() -> Filter:
     return Filter(
         view=view if view in work_items.VIEWS else "mine", kind=CaseKind(kind) if kind in {entry.value for entry in CaseKind} else None,
         element=asked.get("step") or None, organisation_id=UUID(unit) if _is_uuid(unit) else None, due=asked.get("due", ""), words=words,
-        order=asked.get("order", "due"), page=max(1, asked.get("page", 1, type=int)),
+        order=asked.get("order", "due"), page=number_asked("page", 1),
     )
 
 
@@ -124,12 +126,57 @@ def _task(opened: work_items.Opened, filled: Filled, *, status: int = 200, probl
     return render_template(
         "work_items/show.html", opened=opened, item=item, case=opened.case, form=opened.form, tree=tree, filled=filled,
         errors=filled.error_links(tree) if filled.checked else [], files=attachments.listed(g.session, item.id),
-        missing=sum(node.missing for node in tree if not node.is_hidden), key=request.form.get("_key") or uuid.uuid4().hex,
+        missing_text=missing_text(tree), section_text=section_text, work_url=url_for("work_items.write", item_id=item.id), key=request.form.get("_key") or uuid.uuid4().hex,
         suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
         colleagues=work_items.colleagues(g.session, g.actor, item) if opened.may_work and not item.is_assigned else [],
         problem=problem, message=message, about=about(opened), reference=reference(opened), draft=opened.draft, shown=shown,
-        returned=returned(opened), conclusion_text=lambda: conclusion_text(opened), basis=lambda: basis(opened),
+        returned=returned(opened), at_hand=at_hand(opened), conclusion_text=lambda: conclusion_text(opened), basis=lambda: basis(opened),
     ), status
+
+
+@views.get("/<uuid:item_id>/drawer")
+@requires(HAND_IN, journals=True)
+def drawer(item_id: UUID) -> ResponseReturnValue:
+    """Open a task beside the queue: what it is about, and a short form at once; a long one on its own page."""
+    opened = work_items.show(g.session, g.actor, item_id)
+    filled = Filled(opened.form, opened.context, stored=opened.answers)
+    tree, seen = filled.tree(), reference(opened)
+    is_short = sum(1 for top in tree for node in top.inputs() if node.path) <= SHORT_FORM and not any(
+        node.entry.type in ("dynamiclist", "filepicker") for top in tree for node in top.inputs())
+    return render_template(
+        "work_items/drawer.html", opened=opened, item=opened.item, case=opened.case, form=opened.form, tree=tree, about=about(opened), reference=seen,
+        draft=opened.draft, is_short=is_short, key=uuid.uuid4().hex, work_url=url_for("work_items.write", item_id=item_id), shown=shown,
+        summary=case_page.summary(opened.case) if seen else "", latest=case_page.latest(opened.case) if seen else [],
+        suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
+        conclusion_text=lambda: conclusion_text(opened), basis=lambda: basis(opened), missing_text=missing_text(tree), section_text=section_text,
+    )
+
+
+def at_hand(opened: work_items.Opened) -> list[tuple[str, str]]:
+    """Return the records that somebody who sees the case may want beside the form: their titles and addresses."""
+    seen = reference(opened)
+    if not seen:
+        return []
+    titles = procedures.deployed(g.session, opened.case.procedure_version_id).forms
+    newest: dict[str, Any] = {}
+    for record in records.of_case(g.session, g.actor, opened.case.id):
+        if record.is_current and record.audience not in case_page.SEALED:
+            newest.setdefault(record.form, record)
+    return [(either(titles[form].title, titles[form].title_en), url_for("cases.record", reference=seen, record_id=record.id))
+            for form, record in newest.items() if form in titles]
+
+
+def missing_text(tree: list[Node]) -> str:
+    """Return how many required answers the form still lacks, in words."""
+    missing = sum(node.missing for node in tree if not node.is_hidden)
+    return _("必填还差 %(count)s 项", count=missing) if missing else _("必填都已填")
+
+
+def section_text(node: Node) -> str:
+    """Return what the list of sections says of one."""
+    if node.has_error:
+        return _("需要改")
+    return _("差 %(count)s 项", count=node.missing) if node.missing else _("已填完")
 
 
 def conclusion_text(opened: work_items.Opened) -> str:
@@ -225,6 +272,9 @@ def delegate(item_id: UUID) -> ResponseReturnValue:
 @requires(HAND_IN)
 def write(item_id: UUID) -> ResponseReturnValue:
     """Do what a button of the form says: add or remove a row, take over a known value, attach, save, review, hand in."""
+    done = work_items.done_with(g.session, g.actor, item_id, request.form.get("_key", ""))
+    if done is not None:
+        return _done(done)
     opened = work_items.show(g.session, g.actor, item_id)
     sent = MultiDict(request.form)
     filled = Filled(opened.form, opened.context, sent=sent)
@@ -325,7 +375,7 @@ def autosave(item_id: UUID) -> ResponseReturnValue:
     tree = filled.tree(show_errors=False)
     return {
         "saved": _("%(time)s 已存", time=clock_time(work_items.saved_at(g.session, g.actor, item_id))), **filled.visibility(),
-        "missing": sum(node.missing for node in tree if not node.is_hidden),
+        "missing_text": missing_text(tree), "sections": {node.id: section_text(node) for node in tree if node.entry.type == "group"},
     }
 
 
@@ -398,7 +448,7 @@ def _keep(item_id: UUID, values: dict[str, Any]) -> None:
 def _done(done: work_items.HandedIn) -> ResponseReturnValue:
     """Say what happens next, and go on: to the person's own next step of the case, or to the queue."""
     mine = [item for item in done.opened if item.person_id == g.actor.person_id]
-    following = "、".join(dict.fromkeys(either(item.name, item.name_en) for item in done.opened))
+    following = joined(dict.fromkeys(either(item.name, item.name_en) for item in done.opened))
     text = _("已提交：%(step)s。", step=either(done.item.name, done.item.name_en))
     if following and not mine:
         text += " " + _("接下来：%(steps)s。", steps=following)

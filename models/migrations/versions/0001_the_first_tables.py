@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -403,6 +402,22 @@ def upgrade() -> None:
     op.create_index("ix_deadlines_case", "deadlines", ["case_id", "key"], unique=False)
     op.create_index("ix_deadlines_next_at", "deadlines", ["next_at"], unique=False)
     op.create_index(op.f("ix_deadlines_task_id"), "deadlines", ["task_id"], unique=False)
+    op.create_index(
+        "uq_deadlines_one_of_a_task",
+        "deadlines",
+        ["task_id", "kind"],
+        unique=True,
+        sqlite_where=sa.text("met_at IS NULL AND withdrawn_at IS NULL"),
+        postgresql_where=sa.text("met_at IS NULL AND withdrawn_at IS NULL"),
+    )
+    op.create_index(
+        "uq_deadlines_one_of_a_case",
+        "deadlines",
+        ["case_id", "key"],
+        unique=True,
+        sqlite_where=sa.text("task_id IS NULL AND met_at IS NULL AND withdrawn_at IS NULL"),
+        postgresql_where=sa.text("task_id IS NULL AND met_at IS NULL AND withdrawn_at IS NULL"),
+    )
     op.create_table(
         "incidents",
         sa.Column("id", sa.Uuid(), nullable=False),

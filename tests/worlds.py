@@ -1,0 +1,266 @@
+"""Worlds: databases in which a case has come to a step. Each is played once; tests roll back what they do, or take a copy."""
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+import time_machine
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine import calendars, clock, work_items
+from engine.actor import Actor, of_person
+from engine.work_items import HandedIn
+from models import OPEN_STATES, Base, Case, Person, WorkItem
+from models.database import Sessions, connect, sessions_of
+from models.upgrading import upgrade
+from tests.postgres import Postgres
+from web.demo.player import Player, Script, Stage, defaults, play
+
+KINDS = ("sqlite", "postgresql")
+BEGUN = ""
+"""The furnished database, before any notice."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A copy of the SQLite database at the moment at which a step is what is done next."""
+
+    path: Path
+    case_id: UUID | None
+    moment: datetime
+
+
+class Course:
+    """One case played by the defaults, a copy kept wherever another step comes next."""
+
+    def __init__(self, template: Path, folder: Path, start: datetime) -> None:
+        self.folder, self.start = folder, start
+        self.known = {BEGUN: Checkpoint(template, None, start)}
+        self._front: tuple[sa.Engine, Player, Iterator[Player], datetime] | None = None
+
+    def at(self, element: str) -> Checkpoint:
+        """Return the copy at a step, playing on as far as it takes."""
+        while element not in self.known:
+            self._play_on()
+        return self.known[element]
+
+    def _play_on(self) -> None:
+        with time_machine.travel(self._front[3] if self._front else self.start, tick=False) as traveller:
+            if self._front is None:
+                path = self.folder / "front.db"
+                shutil.copy(self.known[BEGUN].path, path)
+                engine = connect(f"sqlite:///{path}")
+                stage = Stage(sessions_of(engine), datetime_mover(traveller))
+                player = Player(stage, Script(event=defaults().begin["event"]))
+                acts = play(stage, [player])
+            else:
+                engine, player, acts, _ = self._front
+                player.stage.move = datetime_mover(traveller)
+            next(acts)
+            upcoming = player.upcoming or "end"
+            self._front = engine, player, acts, clock.now()
+            if upcoming not in self.known:
+                path = self.folder / f"{upcoming}.db"
+                raw = engine.raw_connection()
+                raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+                raw.close()
+                shutil.copy(self.folder / "front.db", path)
+                self.known[upcoming] = Checkpoint(path, player.case_id, clock.now())
+
+
+def datetime_mover(traveller: time_machine.Coordinates) -> Callable[[datetime], None]:
+    """Return what sets the present."""
+    return traveller.move_to
+
+
+class Worlds:
+    """The databases of a test process, by kind and step."""
+
+    def __init__(self, course: Course, folder: Path, postgres: Callable[[], Postgres], postgres_template: Callable[[], str]) -> None:
+        self.course, self.folder, self._postgres, self._template = course, folder, postgres, postgres_template
+        self._shared: dict[tuple[str, str], sa.Engine] = {}
+        self._templates: dict[str, str] = {}
+        self._names = itertools.count(1)
+
+    def shared(self, kind: str, element: str) -> sa.Engine:
+        """Return the engine of a database that nobody changes."""
+        if (kind, element) not in self._shared:
+            self._shared[kind, element] = connect(self.copy(kind, element))
+        return self._shared[kind, element]
+
+    def copy(self, kind: str, element: str) -> str:
+        """Return the address of a database of one's own."""
+        if kind == "sqlite":
+            path = self.folder / f"copy-{next(self._names)}.db"
+            shutil.copy(self.course.at(element).path, path)
+            return f"sqlite:///{path}"
+        name = f"world_{os.getpid()}_{next(self._names)}"
+        self._clone(name, self._postgres_at(element))
+        return self._postgres().url(name)
+
+    def drop(self, url: str) -> None:
+        """Forget a copy."""
+        if url.startswith("sqlite"):
+            Path(url.removeprefix("sqlite:///")).unlink(missing_ok=True)
+        else:
+            statement(self._postgres(), f"DROP DATABASE IF EXISTS {sa.make_url(url).database} WITH (FORCE)")
+
+    def close(self) -> None:
+        """Give the connections back."""
+        for engine in self._shared.values():
+            engine.dispose()
+
+    def _clone(self, name: str, template: str) -> None:
+        statement(self._postgres(), f"CREATE DATABASE {name} TEMPLATE {template}")
+
+    def _postgres_at(self, element: str) -> str:
+        """Return the PostgreSQL database with the rows of the SQLite one, to be cloned."""
+        if element == BEGUN:
+            return self._template()
+        if element not in self._templates:
+            name = f"step_{element}"
+            statement(self._postgres(), f"CREATE DATABASE {name}")
+            target, source = connect(self._postgres().url(name)), connect(f"sqlite:///{self.course.at(element).path}")
+            upgrade(target)
+            pour(source, target)
+            target.dispose()
+            source.dispose()
+            self._templates[element] = name
+        return self._templates[element]
+
+
+def pour(source: sa.Engine, target: sa.Engine) -> None:
+    """Copy every row of one database to an empty one of another kind."""
+    with source.connect() as reading, target.begin() as writing:
+        for table in Base.metadata.sorted_tables:
+            order = [table.c.path] if table.name == "organisations" else [column for column in (table.c.get("version"),) if column is not None]
+            rows = [dict(row) for row in reading.execute(sa.select(table).order_by(*order)).mappings()]
+            if rows:
+                writing.execute(sa.insert(table), rows)
+        writing.exec_driver_sql("SELECT setval(pg_get_serial_sequence('journal_entries', 'id'), (SELECT coalesce(max(id), 1) FROM journal_entries))")
+
+
+def statement(postgres: Postgres, text: str) -> None:
+    """Run a statement outside any transaction."""
+    engine = sa.create_engine(postgres.url(), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(text)
+    engine.dispose()
+
+
+class World:
+    """A database at a step of its case, with its people, its present, and short ways to work in it."""
+
+    def __init__(self, engine: sa.Engine, sessions: Sessions, case_id: UUID | None, traveller: time_machine.Coordinates) -> None:
+        self.engine, self.sessions, self.traveller = engine, sessions, traveller
+        self._case_id = case_id
+        self.session = sessions()
+        self._stage: Stage | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """A stage for players in this world."""
+        if self._stage is None:
+            self._stage = Stage(self.sessions, self.traveller.move_to)
+            self._stage.cases = [self._case_id] if self._case_id else []
+        return self._stage
+
+    @property
+    def case_id(self) -> UUID:
+        """The key of the case that was played."""
+        assert self._case_id is not None
+        return self._case_id
+
+    @property
+    def case(self) -> Case:
+        """The case that was played, as it is now."""
+        return self.session.get_one(Case, self.case_id, populate_existing=True)
+
+    def move(self, by: timedelta | datetime) -> None:
+        """Move the present."""
+        self.traveller.move_to(clock.now() + by if isinstance(by, timedelta) else by)
+
+    def person(self, username: str) -> Person:
+        """Return a person by username."""
+        return self.session.scalars(sa.select(Person).where(Person.username == username)).one()
+
+    def actor(self, username: str) -> Actor:
+        """Return a person as who acts now."""
+        return of_person(self.session, self.person(username))
+
+    def item(self, element: str, *, of: str | None = None) -> WorkItem:
+        """Return the open work item of a step; of one person where several have one."""
+        query = sa.select(WorkItem).where(WorkItem.element == element, WorkItem.state.in_(OPEN_STATES)).order_by(WorkItem.path, WorkItem.id)
+        if of is not None:
+            query = query.where(WorkItem.person_id == self.person(of).id)
+        return self.session.scalars(query.execution_options(populate_existing=True)).first() or self._missing(element)
+
+    def _missing(self, element: str) -> WorkItem:
+        found = self.session.scalars(sa.select(WorkItem.element).where(WorkItem.state.in_(OPEN_STATES))).all()
+        raise AssertionError(f"{element} is not open: {sorted(found)}")
+
+    def answers(self, item: WorkItem, who: str, **changes: Any) -> dict[str, Any]:
+        """Return complete answers for a work item, as people give them."""
+        player = Player(self.stage, Script(event=defaults().begin["event"]), item.case_id)
+        step = {**self.stage.defaults.steps.get(item.element, {})}
+        given = {**self.stage.defaults.answers.get(item.form, {}), **step.get("answers", {}), **changes}
+        return player._answers(item, {"answers": given}, who)
+
+    def hand_in(self, element: str, who: str, *, key: str | None = None, of: str | None = None, **changes: Any) -> HandedIn:
+        """Hand in a step with complete answers, some of them changed."""
+        item = self.item(element, of=of)
+        answers = self.answers(item, who, **changes)
+        return work_items.hand_in(self.session, self.actor(who), item.id, answers, key=key or uuid4().hex)
+
+    def player(self, **script: Any) -> Player:
+        """Return a player that goes on with the case."""
+        return Player(self.stage, Script(event=defaults().begin["event"], **script), self._case_id)
+
+    def play(self, until: str | None = None, *, new: bool = False, event: datetime | None = None, **script: Any) -> UUID:
+        """Play on until a step is next, or to the end. Returns the case.
+
+        Args:
+            new: Another case begins.
+        """
+        player = Player(self.stage, Script(event=event or defaults().begin["event"], **script), None if new else self._case_id)
+        if player.upcoming != until or until is None:
+            for _ in play(self.stage, [player]):
+                if until is not None and player.upcoming == until:
+                    break
+        assert player.upcoming == until, f"{until} is not next but {player.upcoming}"
+        assert player.case_id is not None
+        self.session.expire_all()
+        return player.case_id
+
+    def rows(self, model: type[Any], *conditions: sa.ColumnElement[bool]) -> list[Any]:
+        """Return rows as they are in the database now."""
+        return list(self.session.scalars(sa.select(model).where(*conditions).execution_options(populate_existing=True)))
+
+
+@contextmanager
+def rolled_back(engine: sa.Engine, case_id: UUID | None, traveller: time_machine.Coordinates) -> Iterator[World]:
+    """Yield a world of which nothing stays: its commits are savepoints of one transaction."""
+    calendars.forget()
+    with engine.connect() as connection:
+        outer = connection.begin()
+        world = World(engine, sessionmaker(connection, expire_on_commit=False, join_transaction_mode="create_savepoint"), case_id, traveller)
+        try:
+            yield world
+        finally:
+            world.session.close()
+            outer.rollback()
+    calendars.forget()
+
+
+def resolved(answers: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return answers with some of them changed; None takes one away."""
+    return {key: value for key, value in {**answers, **changes}.items() if value is not None}
