@@ -111,7 +111,7 @@ def attempt(step: Any) -> workflow.Outcome:
 
 def next_sequence(case: Case) -> int:
     """Raise the revision of a case for the running command and return it: its place in the journal."""
-    case.revision += 1
+    case.revision, case.changed_at = case.revision + 1, clock.now()
     return case.revision
 
 

@@ -1,7 +1,8 @@
 """Choices: the lists of a form that depend on the case or on who fills it, made only when a form asks for them."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -34,15 +35,17 @@ def of_form(session: Session, form: Form, home: Organisation, extra: Mapping[str
     """
     area = area_of(home)
     wide = area.rstrip("/").rsplit("/", 1)[0] + "/" if area.count("/") > 2 else area
+    institutions = functools.cache(lambda: organisations.of_kind(session, INSTITUTIONS, under=wide))
+    staff = functools.cache(lambda: _appointed(session, wide))
     makers: dict[str, Callable[[], list[Code]]] = {
-        "organisations.hospitals": lambda: units(organisations.of_kind(session, HOSPITALS, under=wide)),
-        "organisations.townships": lambda: units(organisations.of_kind(session, (OrganisationKind.TOWNSHIP_HEALTH_CENTRE,), under=wide)),
-        "organisations.all": lambda: units(organisations.of_kind(session, INSTITUTIONS, under=wide)),
-        "people.committee": lambda: with_roles(session, COMMITTEE, wide, home.id),
-        "people.investigators": lambda: with_roles(session, (Role.INVESTIGATOR, Role.QC_OFFICER), area),
-        "people.receivers": lambda: with_roles(session, (Role.QC_OFFICER,), area),
-        "people.owners": lambda: with_roles(session, OWNERS, wide),
-        "people.unit": lambda: with_roles(session, tuple(Role), area),
+        "organisations.hospitals": lambda: units(row for row in institutions() if row.kind in HOSPITALS),
+        "organisations.townships": lambda: units(row for row in institutions() if row.kind is OrganisationKind.TOWNSHIP_HEALTH_CENTRE),
+        "organisations.all": lambda: units(institutions()),
+        "people.committee": lambda: _people(staff(), COMMITTEE, wide, home.id),
+        "people.investigators": lambda: _people(staff(), (Role.INVESTIGATOR, Role.QC_OFFICER), area),
+        "people.receivers": lambda: _people(staff(), (Role.QC_OFFICER,), area),
+        "people.owners": lambda: _people(staff(), OWNERS, wide),
+        "people.unit": lambda: _people(staff(), tuple(Role), area),
         **(extra or {}),
     }
     wanted = {entry.values_key for entry in _every(form.fields) if entry.values_key}
@@ -67,21 +70,31 @@ def units(found: Iterable[Organisation]) -> list[Code]:
 
 def with_roles(session: Session, roles: Iterable[Role], under: str, organisation_id: UUID | None = None) -> list[Code]:
     """Return the people who hold one of the roles under a path; those of one organisation first."""
+    return _people(_appointed(session, under), roles, under, organisation_id)
+
+
+def _appointed(session: Session, under: str) -> Sequence[Any]:
     today = clock.today()
-    rows = session.execute(
-        sa.select(Person.id, Person.name, Person.discipline, Organisation.name, Organisation.id, Organisation.name_en)
+    return session.execute(
+        sa.select(
+            Person.id, Person.name, Person.discipline, Appointment.role, Organisation.id.label("unit_id"), Organisation.name.label("unit"),
+            Organisation.name_en.label("unit_en"), Organisation.path,
+        )
         .join(Appointment, Appointment.person_id == Person.id)
         .join(Organisation, Organisation.id == Appointment.organisation_id)
         .where(
-            Appointment.role.in_(tuple(roles)), Person.is_active, Appointment.from_on <= today,
-            sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= today),
+            Person.is_active, Appointment.from_on <= today, sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= today),
             Organisation.path.startswith(under, autoescape=True),
         )
         .order_by(Organisation.path, Person.name)
     ).all()
-    found: dict[UUID, Code] = {}
-    for person_id, name, discipline, unit, _unit_id, unit_en in sorted(rows, key=lambda row: row[4] != organisation_id):
-        found.setdefault(person_id, Code(str(person_id), f"{name} · {unit}", f"{name} · {unit_en or unit}", {"discipline": discipline, "name": name}))
+
+
+def _people(staff: Sequence[Any], roles: Iterable[Role], under: str, organisation_id: UUID | None = None) -> list[Code]:
+    wanted, found = frozenset(roles), dict[UUID, Code]()
+    for row in sorted((row for row in staff if row.role in wanted and row.path.startswith(under)), key=lambda row: row.unit_id != organisation_id):
+        names = f"{row.name} · {row.unit}", f"{row.name} · {row.unit_en or row.unit}"
+        found.setdefault(row.id, Code(str(row.id), *names, {"discipline": row.discipline, "name": row.name}))
     return list(found.values())
 
 

@@ -1,6 +1,7 @@
 """Forms: form-js schemas read into fields, and answers checked against them. The rules live in data."""
 from __future__ import annotations
 
+import functools
 import json
 import re
 import uuid
@@ -121,6 +122,18 @@ class Form:
         texts = [rule.when for rule in self.rules]
         texts += [text for entry in _all(self.fields) for text in (entry.hide, entry.required_if, entry.expression) if text]
         return any("known" in text for text in texts)
+
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """The names that its expressions begin with: what must be known to check it."""
+        texts = [rule.when for rule in self.rules]
+        texts += [text for entry in _all(self.fields) for text in (entry.hide, entry.required_if, entry.expression, entry.prefill) if text]
+        return frozenset(name.path[0] for text in texts for name in feel.check(text).names if name.path)
+
+    @functools.cached_property
+    def takes_files(self) -> bool:
+        """Whether a file can be attached to some answer."""
+        return any(entry.type == "filepicker" for entry in _all(self.fields))
 
     @property
     def has_identity(self) -> bool:

@@ -1,7 +1,7 @@
 """Messages: written with the change they tell of, read in the person's list, and sent by mail after the commit."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -32,14 +32,25 @@ def write(
         kind: What it says: the words stand in the message templates.
         detail: Limits, elements, numbers; never what identifies a subject.
     """
+    return put(session, rows(people, kind, once, case_id=case_id, work_item_id=work_item_id, **detail))
+
+
+def rows(
+    people: Iterable[UUID], kind: str, once: str, *, case_id: UUID | None = None, work_item_id: UUID | None = None, **detail: Any
+) -> list[dict[str, Any]]:
+    """Return the rows of a message to people, to be put with others in one statement; see `write`."""
     now = clock.now()
-    rows = [
+    return [
         {
             "id": new_id(), "person_id": person_id, "kind": kind, "once": once, "case_id": case_id, "work_item_id": work_item_id,
             "detail": detail, "written_at": now, "next_at": now, "attempts": 0,
         }
         for person_id in dict.fromkeys(people)
     ]
+
+
+def put(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Put messages into the outbox, each event told to each person once. Returns how many are new."""
     if not rows:
         return 0
     dialect = session.get_bind().dialect.name

@@ -21,11 +21,11 @@ KINDS = {
 }
 
 
-def next_in(session: Session, sequence: str) -> int:
-    """Return the next number of a sequence; a rolled-back command gives its number back."""
+def next_in(session: Session, sequence: str, count: int = 1) -> int:
+    """Return the next number of a sequence, the last of `count` of them; a rolled-back command gives them back."""
     dialect = session.get_bind().dialect.name
-    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Counter).values(key=sequence, value=1)
-    statement = insert.on_conflict_do_update(index_elements=["key"], set_={"value": Counter.value + 1}).returning(Counter.value)
+    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Counter).values(key=sequence, value=count)
+    statement = insert.on_conflict_do_update(index_elements=["key"], set_={"value": Counter.value + count}).returning(Counter.value)
     return int(session.execute(statement).scalar_one())
 
 
@@ -37,6 +37,13 @@ def give(session: Session, office: str, mark: str) -> str:
     """
     head = f"{office}{clock.today():%y}-{mark}"
     return f"{head}-{next_in(session, head):03}"
+
+
+def several(session: Session, office: str, mark: str, count: int) -> list[str]:
+    """Return the next numbers of an office, year and kind of thing, in order; see `give`."""
+    head = f"{office}{clock.today():%y}-{mark}"
+    last = next_in(session, head, count) if count else 0
+    return [f"{head}-{number:03}" for number in range(last - count + 1, last + 1)]
 
 
 def at_random(length: int = 6) -> str:

@@ -1,10 +1,11 @@
 """Packets: the redacted copy that reviewers read: made from the records by identity class, checked, released, withdrawn."""
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ REDACTION, SITTING, RESITTING, OPINION = "redaction", "sitting", "resitting", "o
 SHOWN_FORMS = ("report_card", "case_report", "facility_discussion", "facility_annex", "community_annex", "onsite_record", "investigation_report",
                "supplement")
 COVERED = "〔已遮盖〕"
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _RESIDENT = re.compile(r"[1-9１-９][\d０-９\s]{16,22}[\dXxＸｘ０-９]")
 _PHONE = re.compile(r"(?<![\d.])(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)|(?<!\d)0\d{2,3}-\d{7,8}(?!\d)")
 _DATE = re.compile(r"(?:19|20)\d{2}\s*[年./-]\s*\d{1,2}\s*[月./-]\s*\d{1,2}\s*日?|\d{1,2}\s*月\s*\d{1,2}\s*日|(?:19|20)\d{2}\s*年\s*\d{1,2}\s*月")
@@ -149,34 +151,45 @@ def terms(session: Session, case: Case, deployed: Deployed) -> Terms:
     for text in subjects.identifiers(session, case.id):
         subject.add(text)
         subject |= _name_parts(text)
-    people, places = set(), set()
-    rows = session.scalars(sa.select(Organisation).join(CaseParty, CaseParty.organisation_id == Organisation.id).where(CaseParty.case_id == case.id)).all()
-    for organisation in rows:
-        places |= {name for name in (organisation.name, organisation.short_name) if name}
-    party = [organisation.id for organisation in rows]
-    for name in session.scalars(sa.select(Person.name).join(Appointment).where(Appointment.organisation_id.in_(party))):
-        people.add(name)
-    for record in session.scalars(sa.select(Record).where(Record.case_id == case.id)):
-        form = deployed.forms.get(record.form)
-        if form is not None:
-            for entry, value in _values_of(form.fields, record.answers, "P"):
-                named = _organisation_name(session, value)
-                if not named or not 1 < len(named) <= 40 or named == forms.UNKNOWN or named.startswith("L-"):
-                    continue
-                (places if any(mark in named for mark in ("院", "站", "中心", "诊所", "卫生室", "科")) else people).add(named)
-                if entry.key.endswith(("_name", "name")):
-                    people |= _name_parts(named)
+    parties = session.scalars(
+        sa.select(Organisation).join(CaseParty, CaseParty.organisation_id == Organisation.id).where(CaseParty.case_id == case.id)
+    ).all()
+    places = {name for organisation in parties for name in (organisation.name, organisation.short_name) if name}
+    people = set(session.scalars(
+        sa.select(Person.name).join(Appointment).where(Appointment.organisation_id.in_([organisation.id for organisation in parties]))
+    ))
+    found = session.scalars(sa.select(Record).where(Record.case_id == case.id)).all()
+    said = [pair for record in found if record.form in deployed.forms for pair in _values_of(deployed.forms[record.form].fields, record.answers, "P")]
+    names = _organisation_names(session, [value for _, value in said])
+    for entry, value in said:
+        named = _spoken(names, value)
+        if not named or not 1 < len(named) <= 40 or named == forms.UNKNOWN or named.startswith("L-"):
+            continue
+        (places if any(mark in named for mark in _MARKS_OF_PLACES) else people).add(named)
+        if entry.key.endswith(("_name", "name")):
+            people |= _name_parts(named)
     return Terms(frozenset(subject), frozenset(term for term in people if len(term) > 1), frozenset(term for term in places if len(term) > 1))
 
 
-def _organisation_name(session: Session, value: Any) -> str | None:
+_MARKS_OF_PLACES = ("院", "站", "中心", "诊所", "卫生室", "科")
+
+
+def _organisation_names(session: Session, values: Iterable[Any]) -> dict[str, str]:
+    """Return the names of the institutions among answers, in one query."""
+    keys: set[UUID] = set()
+    for value in values:
+        with contextlib.suppress(ValueError):
+            keys.add(UUID(value if isinstance(value, str) else ""))
+    if not keys:
+        return {}
+    return {str(key): name for key, name in session.execute(sa.select(Organisation.id, Organisation.name).where(Organisation.id.in_(keys)))}
+
+
+def _spoken(names: Mapping[str, str], value: Any) -> str | None:
+    """Return an answer of class P as it would be spoken: the name of an institution, or what was typed."""
     if not isinstance(value, str):
         return None
-    try:
-        organisation = session.get(Organisation, UUID(value))
-        return organisation.name if organisation else None
-    except ValueError:
-        return value.strip()
+    return names.get(value) or (None if _UUID.fullmatch(value) else value.strip())
 
 
 def _name_parts(name: str) -> set[str]:
@@ -255,7 +268,7 @@ def _texts(value: Any, path: forms.Path) -> Iterator[tuple[forms.Path, str]]:
 class _Maker:
     """Turns records into what reviewers may read: class C as it is, class Q generalised, places of care as letters."""
 
-    session: Session
+    names: Mapping[str, str]
     wanted: Terms
     day0: date
     letters: dict[str, str] = field(default_factory=dict)
@@ -292,7 +305,7 @@ class _Maker:
         if entry.type == "filepicker" or entry.identity in ("I", "N", "A"):
             return None
         if entry.identity == "P":
-            name = _organisation_name(self.session, value) if isinstance(value, str) else None
+            name = _spoken(self.names, value)
             if name is None or (not (entry.values_key or "").startswith("organisations.") and "unit" not in entry.key):
                 return None
             letter = self.letters.setdefault(name, chr(ord("A") + min(len(self.letters), 25)))
@@ -363,22 +376,20 @@ def _values_of(fields: Iterable[Field], answers: Mapping[str, Any], identity: st
 
 def preview(session: Session, case: Case, deployed: Deployed) -> dict[str, Any]:
     """Return what the records give to a packet without the redaction officer's own words."""
-    wanted = terms(session, case, deployed)
-    maker = _Maker(session, wanted, _day0(session, case))
-    sections = []
-    for key in SHOWN_FORMS:
-        record = records.current(session, case.id, key)
-        if record is not None and key in deployed.forms:
-            section = maker.section(deployed.forms[key], record.answers)
-            if section:
-                sections.append(section)
+    latest = {record.form: record for record in session.scalars(
+        sa.select(Record).where(Record.case_id == case.id, Record.form.in_(SHOWN_FORMS), Record.is_current).order_by(Record.submitted_at, Record.id)
+    )}
+    shown = [(deployed.forms[key], latest[key].answers) for key in SHOWN_FORMS if key in latest and key in deployed.forms]
+    names = _organisation_names(session, [value for form, answers in shown for _, value in _values_of(form.fields, answers, "P")])
+    maker = _Maker(names, terms(session, case, deployed), _day0(case, latest))
+    sections = [section for form, answers in shown if (section := maker.section(form, answers))]
     hidden = list({entry["label"]: entry for entry in maker.hidden}.values())
     return {"sections": sections, "hidden": hidden, "day0": "admission"}
 
 
-def _day0(session: Session, case: Case) -> date:
+def _day0(case: Case, latest: Mapping[str, Record]) -> date:
     """Return the day of the first admission, else of the delivery, else of the event."""
-    report, card = records.current(session, case.id, "case_report"), records.current(session, case.id, "report_card")
+    report, card = latest.get("case_report"), latest.get("report_card")
     moments = [feel.from_wire(row["arrival"]) for row in (report.answers.get("admissions", []) if report else []) if row.get("arrival")]
     if card and card.answers.get("delivery_dt"):
         moments.append(feel.from_wire(card.answers["delivery_dt"]))
@@ -419,25 +430,31 @@ def make(session: Session, case: Case, deployed: Deployed, by: UUID) -> Packet:
 # ── for the committee's forms ──
 
 
-def variables(session: Session, case: Case, item: WorkItem) -> dict[str, Any]:
-    """Return what the committee's forms know beside the answers: packet, panel, missing opinions."""
+def variables(session: Session, case: Case, item: WorkItem, wanted: Set[str] | None = None) -> dict[str, Any]:
+    """Return what the committee's forms know beside the answers: packet, panel, missing opinions.
+
+    Args:
+        wanted: The names that are asked for; None for all of them.
+    """
     if item.audience not in ("committee", "author") and item.form not in ("redaction", "redaction_check"):
         return {}
-    packet = of_case(session, case.id, case.course)
-    panel = panel_rows(session, case)
-    given = session.scalar(
-        sa.select(sa.func.count()).select_from(Record)
-        .where(Record.case_id == case.id, Record.course == case.course, Record.form == OPINION, Record.is_current)
-    ) or 0
-    open_opinions = session.scalar(
-        sa.select(sa.func.count()).select_from(WorkItem)
-        .where(WorkItem.case_id == case.id, WorkItem.course == case.course, WorkItem.form == OPINION,
-               WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED)))
-    ) or 0
-    return {
-        "packet_number": packet.number if packet else None, "packet_title": packet.title if packet else None, "opinions": given,
-        "missing": open_opinions, "attendance": panel, "panel_size": len(panel), "all_in": open_opinions == 0,
-    }
+    found: dict[str, Any] = {}
+    if wanted is None or wanted & {"packet_number", "packet_title"}:
+        packet = of_case(session, case.id, case.course)
+        found |= {"packet_number": packet.number if packet else None, "packet_title": packet.title if packet else None}
+    if wanted is None or wanted & {"attendance", "panel_size"}:
+        panel = panel_rows(session, case)
+        found |= {"attendance": panel, "panel_size": len(panel)}
+    if wanted is None or wanted & {"opinions", "missing", "all_in"}:
+        given, missing = session.execute(sa.select(
+            sa.select(sa.func.count()).select_from(Record)
+            .where(Record.case_id == case.id, Record.course == case.course, Record.form == OPINION, Record.is_current).scalar_subquery(),
+            sa.select(sa.func.count()).select_from(WorkItem)
+            .where(WorkItem.case_id == case.id, WorkItem.course == case.course, WorkItem.form == OPINION,
+                   WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED))).scalar_subquery(),
+        )).one()
+        found |= {"opinions": given, "missing": missing, "all_in": missing == 0}
+    return found
 
 
 def panel_rows(session: Session, case: Case) -> list[dict[str, Any]]:
@@ -450,6 +467,8 @@ def panel_rows(session: Session, case: Case) -> list[dict[str, Any]]:
     ):
         for row in [*record.answers.get("panel", []), *record.answers.get("substitutes", [])]:
             rows.setdefault(row["person"], {"person": row["person"], "voting": bool(row.get("voting")), "is_external": bool(row.get("is_external"))})
+    if not rows:
+        return []
     keys = [UUID(person) for person in rows]
     for person_id, discipline in session.execute(sa.select(Person.id, Person.discipline).where(Person.id.in_(keys))):
         rows[str(person_id)]["discipline"] = discipline

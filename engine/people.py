@@ -5,6 +5,8 @@ import base64
 import hashlib
 import hmac
 import secrets
+import string
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -93,9 +95,8 @@ def sign_in(session: Session, policy: Policy, username: str, password: str, *, a
     Raises:
         SignInBlocked, SignInRefused: see there.
     """
-    name = username.strip().lower()
     _check_throttle(session, _address_key(address))
-    person = session.scalar(sa.select(Person).where(sa.or_(Person.username == name, Person.phone == username.strip())))
+    person = session.scalar(sa.select(Person).where(_called(username)))
     if person is not None and person.locked_until is not None and person.locked_until > clock.now():
         raise SignInBlocked(minutes=_minutes(person.locked_until))
     if person is None or not person.is_active or not passwords.fits(password, person.password_hash):
@@ -123,9 +124,7 @@ def sign_in(session: Session, policy: Policy, username: str, password: str, *, a
 def note_failure(session: Session, policy: Policy, username: str, address: str) -> None:
     """Count a failed attempt against the account and the address."""
     now = clock.now()
-    person = session.scalar(
-        sa.select(Person).where(sa.or_(Person.username == username.strip().lower(), Person.phone == username.strip())).with_for_update()
-    )
+    person = session.scalar(sa.select(Person).where(_called(username)).with_for_update())
     if person is not None:
         if person.locked_until is not None and person.locked_until <= now:
             person.failed_sign_ins, person.locked_until = 0, None
@@ -143,6 +142,12 @@ def note_failure(session: Session, policy: Policy, username: str, address: str) 
         throttle.failures += 1
         if throttle.failures >= policy.address_attempts:
             throttle.blocked_until = now + policy.rules.locked_for
+
+
+def _called(typed: str) -> sa.ColumnElement[bool]:
+    """Return the condition under which a person is called what was typed; NUL, which no database takes, is in nobody's name."""
+    plain = typed.strip().replace("\x00", "\ufffd")
+    return sa.or_(Person.username == plain.lower(), Person.phone == plain)
 
 
 def _check_throttle(session: Session, key: str) -> None:
@@ -284,8 +289,8 @@ def show_second_factor(session: Session, policy: Policy, actor: Actor, row: Sign
 
 
 def _step_of(secret: str, code: str) -> int | None:
-    """Return the time step of a right code, one step of clock difference allowed."""
-    plain = "".join(character for character in code if character.isdigit())
+    """Return the time step of a right code, one step of clock difference allowed; full-width digits are digits too."""
+    plain = "".join(character for character in unicodedata.normalize("NFKC", code) if character in string.digits)
     current = int(clock.now().timestamp()) // CODE_STEP_S
     totp = pyotp.TOTP(secret)
     for step in (current, current - 1, current + 1):

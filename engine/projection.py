@@ -88,15 +88,15 @@ def refresh(command: Command, outcome: Outcome, *, completed: UUID | None = None
             )
         deadlines.close(session, [completed] if completed else [], [*outcome.closed, *outcome.disarmed])
         _subscriptions(session, case, outcome)
-        assigned = [item for item, _ in opened if item.is_assigned]
-        for item in assigned:
-            messages.write(session, [item.person_id], "assigned", f"assigned:{item.id}", case_id=case.id, work_item_id=item.id, element=item.element)  # type: ignore[list-item]
+        messages.put(session, [
+            row for item, _ in opened if item.is_assigned and item.person_id is not None
+            for row in messages.rows([item.person_id], "assigned", f"assigned:{item.id}", case_id=case.id, work_item_id=item.id, element=item.element)
+        ])
         if outcome.is_completed and case.state not in FINAL_STATES:
             raise StepFailed(element=None, reason="the diagram ended without a final state of the case")
         if case.state in FINAL_STATES and case.ended_at is None:
             case.ended_at = now
             deadlines.end(session, case)
-        case.changed_at = now
     return [item for item, _ in opened]
 
 

@@ -108,14 +108,13 @@ def raise_items(command: Command, arguments: Mapping[str, Any]) -> None:
     record = records.current(session, case.id, PLAN)
     if record is None:
         raise StepFailed(element=None, reason="no plan")
-    known = {item.id for item in of_case(session, case.id)}
-    for row in record.answers.get("items", []):
-        key = UUID(row["row_id"])
-        if key in known:
-            continue
+    known = set(session.scalars(sa.select(RectificationItem.id).where(RectificationItem.case_id == case.id)))
+    wanted = [row for row in record.answers.get("items", []) if UUID(row["row_id"]) not in known]
+    given = numbers.several(session, cases.office_code(session, case), "ZG", len(wanted))
+    for row, number in zip(wanted, given, strict=True):
         start, due = feel.from_wire(row["start"]), feel.from_wire(row["due"])
         session.add(RectificationItem(
-            id=key, number=numbers.give(session, cases.office_code(session, case), "ZG"), case_id=case.id, record_id=record.id, issue=row["issue"],
+            id=UUID(row["row_id"]), number=number, case_id=case.id, record_id=record.id, issue=row["issue"],
             factor=row.get("factor"), level=row["level"], kind=row["type"], action=row["action"], done_when=row["done_when"],
             resources=row.get("resources"), owner_id=UUID(row["owner"]), organisation_id=UUID(row["unit"]), start_on=start, due_on=due,
             first_due_on=due, state=ItemState.OPEN,

@@ -23,13 +23,14 @@ COLUMNS = {
 
 
 def search_text(name: str | None) -> str | None:
-    """Return what a name is found by: its characters in pairs and alone, and its pinyin, whole and by initials."""
+    """Return what a name is found by: its characters in pairs and alone, and its pinyin, from every syllable on and by initials."""
     if not name:
         return None
     plain = "".join(character for character in name if character.isalnum()).lower()
     pairs = [plain[index : index + 2] for index in range(len(plain) - 1)]
     syllables = lazy_pinyin(plain, style=Style.NORMAL, errors="ignore")
-    words = [plain, *plain, *pairs, "".join(syllables), "".join(syllable[0] for syllable in syllables if syllable)]
+    spoken = ["".join(syllables[index:]) for index in range(min(len(syllables), 8))]
+    words = [plain, *plain, *pairs, *spoken, "".join(syllable[0] for syllable in syllables if syllable)]
     return " " + " ".join(dict.fromkeys(word for word in words if word)) + " "
 
 

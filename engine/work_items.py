@@ -336,10 +336,16 @@ def _may_work(session: Session, actor: Actor, item_id: UUID) -> bool:
     return session.scalar(sa.select(WorkItem.id).where(WorkItem.id == item_id, permissions.may_hand_in(actor))) is not None
 
 
-def context_of(session: Session, actor: Actor, case: Case, item: WorkItem, form: forms.Form) -> forms.Context:
+def context_of(
+    session: Session, actor: Actor, case: Case, item: WorkItem, form: forms.Form, *, deadline: Deadline | None = None, is_whole: bool = True
+) -> forms.Context:
     """Return what the expressions of a work item's form see, and its lists.
 
     Forms for the committee see nothing that identifies: known answers come from the committee's own records only.
+
+    Args:
+        deadline: The item's clock, where it is known.
+        is_whole: With everything a page shows; without it only what the form's own expressions ask for.
     """
     surroundings = environment.of_case(session, case)
     identified = form.audience in ("case", "office")
@@ -349,11 +355,12 @@ def context_of(session: Session, actor: Actor, case: Case, item: WorkItem, form:
     known = records.known(session, case.id, identified=identified, audiences=allowed)
     home = organisations.get(session, item.organisation_id or case.owner_id)
     owner = organisations.get(session, case.owner_id)
-    deadline = session.scalar(sa.select(Deadline).where(Deadline.task_id == item.id, Deadline.kind == DeadlineKind.LIMIT))
+    if is_whole and deadline is None:
+        deadline = session.scalar(sa.select(Deadline).where(Deadline.task_id == item.id, Deadline.kind == DeadlineKind.LIMIT))
     is_late = deadline is not None and clock.now() > deadline.due_at
     names = {
         "person": choices.person(actor, home), "known": known, "now": feel.to_wire(clock.now().astimezone(clock.zone())),
-        "variables": {**item.variables, **packets.variables(session, case, item)},
+        "variables": {**item.variables, **packets.variables(session, case, item, None if is_whole else form.names)},
         "case": {**environment.facts(case), "late_report": is_late, "late_discussion": is_late, "late": is_late},
     }
     if item.rectification_item_id is not None:
@@ -364,7 +371,7 @@ def context_of(session: Session, actor: Actor, case: Case, item: WorkItem, form:
         "people.panel": lambda: packets.panel_choices(session, case),
     }
     return forms.Context(
-        surroundings, names, choices.of_form(session, form, owner, extra), attachments.of_work_item(session, item.id)
+        surroundings, names, choices.of_form(session, form, owner, extra), attachments.of_work_item(session, item.id) if form.takes_files else {},
     )
 
 
@@ -565,6 +572,8 @@ class _Head:
     case: Case
     deadline: Deadline | None
     earlier: Record | None
+    owner: Organisation
+    home: Organisation
     is_theirs: bool
     has_draft: bool
 
@@ -577,11 +586,14 @@ def _lock(session: Session, actor: Actor, item_id: UUID) -> _Head:
                earlier.course == WorkItem.course, WorkItem.is_assigned.is_(False))
         .order_by(earlier.submitted_at.desc()).limit(1).correlate(WorkItem).scalar_subquery()
     )
+    owner, home = aliased(Organisation), aliased(Organisation)  # read along: the context of the form asks for them
     row = session.execute(
         sa.select(
-            WorkItem, Case, Deadline, Record, permissions.may_hand_in(actor), sa.exists().where(Draft.work_item_id == WorkItem.id, Draft.person_id == actor.person_id)
+            WorkItem, Case, Deadline, Record, owner, home, permissions.may_hand_in(actor), sa.exists().where(Draft.work_item_id == WorkItem.id, Draft.person_id == actor.person_id)
         )
         .join(Case, Case.id == WorkItem.case_id)
+        .join(owner, owner.id == Case.owner_id)
+        .join(home, home.id == WorkItem.organisation_id)
         .outerjoin(Deadline, _own_deadline())
         .outerjoin(Record, Record.id == latest)
         .where(WorkItem.id == item_id, permissions.mine_or_claimable(actor) | _takeable(actor))
@@ -595,9 +607,10 @@ def _lock(session: Session, actor: Actor, item_id: UUID) -> _Head:
 
 def _light_context(session: Session, actor: Actor, case: Case, item: WorkItem, form: forms.Form, head: _Head) -> forms.Context:
     """Return the context for checking: earlier records and lists are read only for a form that looks at them."""
-    if form.needs_known or form.checks or any((entry.values_key and "." in entry.values_key) or entry.values_key in ("matches", "timeline") or entry.type == "filepicker"
-                                              for entry in _fields(form.fields)):
-        return context_of(session, actor, case, item, form)
+    if form.needs_known or form.checks or form.takes_files or any(
+        entry.values_key and ("." in entry.values_key or entry.values_key in ("matches", "timeline")) for entry in _fields(form.fields)
+    ):
+        return context_of(session, actor, case, item, form, deadline=head.deadline, is_whole=False)
     is_late = head.deadline is not None and clock.now() > head.deadline.due_at
     names = {
         "known": {}, "now": feel.to_wire(clock.now().astimezone(clock.zone())), "variables": item.variables,

@@ -14,12 +14,12 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 import time_machine
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import sessionmaker
 
 from engine import calendars, clock, work_items
 from engine.actor import Actor, of_person
 from engine.work_items import HandedIn
-from models import OPEN_STATES, Base, Case, Person, WorkItem
+from models import OPEN_STATES, Base, Case, Deadline, Organisation, Person, WorkItem
 from models.database import Sessions, connect, sessions_of
 from models.upgrading import upgrade
 from tests.postgres import Postgres
@@ -65,7 +65,8 @@ class Course:
             else:
                 engine, player, acts, _ = self._front
                 player.stage.move = datetime_mover(traveller)
-            next(acts)
+            if next(acts, None) is None:
+                raise LookupError(f"the case does not come by there, but by {sorted(self.known)}")
             upcoming = player.upcoming or "end"
             self._front = engine, player, acts, clock.now()
             if upcoming not in self.known:
@@ -241,6 +242,15 @@ class World:
         self.session.expire_all()
         return player.case_id
 
+    def clocks(self, *keys: str) -> list[Deadline]:
+        """Return the open deadlines of the case, of some limits or timers."""
+        found = self.rows(Deadline, Deadline.case_id == self.case_id, Deadline.met_at.is_(None), Deadline.withdrawn_at.is_(None))
+        return [row for row in found if not keys or row.key in keys]
+
+    def place(self, code: str) -> Organisation:
+        """Return an organisation by its code."""
+        return self.session.scalars(sa.select(Organisation).where(Organisation.code == code)).one()
+
     def rows(self, model: type[Any], *conditions: sa.ColumnElement[bool]) -> list[Any]:
         """Return rows as they are in the database now."""
         return list(self.session.scalars(sa.select(model).where(*conditions).execution_options(populate_existing=True)))
@@ -259,6 +269,22 @@ def rolled_back(engine: sa.Engine, case_id: UUID | None, traveller: time_machine
             world.session.close()
             outer.rollback()
     calendars.forget()
+
+
+@contextmanager
+def counting(engine: sa.Engine) -> Iterator[list[str]]:
+    """Yield the statements that are sent meanwhile; savepoints, of which the tests' own sessions are made, are not told."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, text: str, *_: object) -> None:
+        if "SAVEPOINT" not in text:
+            seen.append(text)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
 
 
 def resolved(answers: Mapping[str, Any], **changes: Any) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class Application(Flask):
         except sa.exc.SQLAlchemyError:
             if answered:
                 raise
+        g.session = None
         identity.be_nobody()
         return super().handle_user_exception(e)
 

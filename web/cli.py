@@ -364,11 +364,13 @@ def bench() -> None:
 
 @bench.command("engine")
 @click.option("--rounds", default=5, show_default=True)
-def bench_engine(rounds: int) -> None:
-    """Measure a step with loading and saving against the same step in memory and against the library's own JSON."""
+@click.option("--database-url", default="", help="an empty database to measure on besides SQLite")
+def bench_engine(rounds: int, database_url: str) -> None:
+    """Measure a step with loading and saving against the same step in memory and against the library's own JSON; then on a database."""
     from engine.workflow import bench as measure
+    from web import bench as on_database
 
-    for line in measure.report(rounds):
+    for line in [*measure.report(rounds), "", *on_database.report(), *(on_database.report(database_url) if database_url else [])]:
         click.echo(line)
 
 

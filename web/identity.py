@@ -35,7 +35,7 @@ def set_up(app: Application) -> None:
 
     @manager.user_loader  # type: ignore[untyped-decorator]
     def load_user(secret: str) -> User | None:
-        row = people.of_secret(g.session, app.settings.policy, secret)
+        row = people.of_secret(g.session, app.settings.policy, secret) if g.get("session") is not None else None
         return User(row, secret) if row else None
 
 

@@ -210,9 +210,9 @@ VALUE_NAMES: Mapping[str, Any] = {
     "maternal_review_mode": _l("孕产妇死亡评审方式"), "onsite_required": _l("必须现场调查"), "household_investigation": _l("入户调查"),
     "blinding": _l("盲法"), "quorum_share": _l("法定人数比例"), "quorum_min": _l("法定人数下限"), "external_required": _l("必须有外部专家"),
     "required_disciplines": _l("必须到会的专业"), "voting_title_min": _l("表决专家最低职称"), "accountability_triggers": _l("约谈触发"),
-    "city_review_required": _l("必须市级评审"), "province_report_required": _l("必须报送省级"), "levels": _l("层级"), "office_opens": lazy_pgettext("time of day", "上班"),
-    "office_closes": lazy_pgettext("time of day", "下班"), "case_prefix": _l("编号前缀"), "stages": _l("全程分析阶段"), "hidden_fields": _l("不用的字段"),
-    "item_days_max": _l("整改最长天数"),
+    "city_review_required": _l("必须市级评审"), "province_report_required": _l("必须报送省级"), "levels": _l("层级"),
+    "office_opens": lazy_pgettext("time of day", "上班"), "office_closes": lazy_pgettext("time of day", "下班"), "case_prefix": _l("编号前缀"),
+    "stages": _l("全程分析阶段"), "hidden_fields": _l("不用的字段"), "item_days_max": _l("整改最长天数"),
 }
 VALUE_WORDS: Mapping[str, Any] = {
     "per_case": _l("逐例"), "quarterly_collective": _l("每季集中"), "patient_only": _l("只遮盖患者"), "patient_and_provider": _l("遮盖患者和机构"),

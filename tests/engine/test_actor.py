@@ -4,16 +4,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from engine import clock, organisations, people
 from engine.actor import AREA_ROLES, Actor, of_person
-from models import Organisation, Role
+from models import Role
 from tests.worlds import World
-
-
-def place(world: World, code: str) -> Organisation:
-    return world.session.scalars(sa.select(Organisation).where(Organisation.code == code)).one()
 
 
 def roles(world: World, username: str) -> set[Role]:
@@ -24,7 +19,7 @@ def test_a_person_acts_with_every_role_in_force(begun: World) -> None:
     actor = begun.actor("qinhaitang")
     assert actor.roles == {Role.FACILITY_REPORTER, Role.OBSTETRIC_SAFETY_OFFICE}
     assert [post.organisation for post in actor.posts] == ["澜州市妇女儿童医院"] * 2
-    assert actor.organisations(Role.FACILITY_REPORTER) == [place(begun, "LZ-FE").id]
+    assert actor.organisations(Role.FACILITY_REPORTER) == [begun.place("LZ-FE").id]
     assert actor.organisations(Role.QC_OFFICER) == []
 
 
@@ -32,14 +27,14 @@ def test_a_person_acts_with_every_role_in_force(begun: World) -> None:
 def test_a_role_is_in_force_from_its_first_to_its_last_day(begun: World, begins: int, ends: int | None, holds: bool) -> None:
     person, today = begun.person("peiwenxiu"), clock.today()
     people.appoint(
-        begun.session, None, person, Role.VERIFIER, place(begun, "LZ-FY"), from_on=today + timedelta(days=begins),
+        begun.session, None, person, Role.VERIFIER, begun.place("LZ-FY"), from_on=today + timedelta(days=begins),
         until_on=None if ends is None else today + timedelta(days=ends),
     )
     assert (Role.VERIFIER in roles(begun, "peiwenxiu")) is holds
 
 
 def test_a_role_ends_at_midnight_of_the_office(begun: World) -> None:
-    people.appoint(begun.session, None, begun.person("peiwenxiu"), Role.VERIFIER, place(begun, "LZ-FY"), until_on=date(2026, 10, 22))
+    people.appoint(begun.session, None, begun.person("peiwenxiu"), Role.VERIFIER, begun.place("LZ-FY"), until_on=date(2026, 10, 22))
     begun.move(datetime(2026, 10, 22, 15, 59, tzinfo=UTC))
     assert Role.VERIFIER in roles(begun, "peiwenxiu")
     begun.move(datetime(2026, 10, 22, 16, 0, tzinfo=UTC))
@@ -47,7 +42,7 @@ def test_a_role_ends_at_midnight_of_the_office(begun: World) -> None:
 
 
 def test_a_role_in_an_organisation_that_is_no_longer_active_gives_nothing(begun: World) -> None:
-    organisations.change(begun.session, begun.actor("xitong"), place(begun, "LZ-FE"), {"is_active": False})
+    organisations.change(begun.session, begun.actor("xitong"), begun.place("LZ-FE"), {"is_active": False})
     assert begun.actor("qinhaitang") == Actor(begun.person("qinhaitang").id, "覃海棠")
 
 

@@ -5,7 +5,6 @@ import threading
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from engine import calendars, clock, journal, limits
@@ -14,7 +13,7 @@ from engine.limits import Limit
 from models import CalendarDay, DayKind, JournalEntry
 from tests.engine.conftest import At
 from tests.engine.test_limits import REST_2026, WORK_2026
-from tests.worlds import World
+from tests.worlds import World, counting
 
 
 def test_the_seeded_days_of_2026_are_those_of_the_state_council_s_notice(session: Session) -> None:
@@ -72,21 +71,13 @@ def test_the_office_closes_when_the_profile_says_so_and_lives_in_its_zone(sessio
 
 
 def test_the_table_is_read_once_a_minute(begun: World) -> None:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, text: str, *_: object) -> None:
-        seen.extend(["calendar"] if "calendar_days" in text else [])
-
-    sa.event.listen(begun.engine, "before_cursor_execute", note)
-    try:
+    with counting(begun.engine) as seen:
         for _ in range(5):
             calendars.current(begun.session)
         assert len(seen) == 1
         calendars.forget()
         calendars.current(begun.session)
         assert len(seen) == 2
-    finally:
-        sa.event.remove(begun.engine, "before_cursor_execute", note)
 
 
 def test_forgetting_in_another_thread_never_breaks_a_reader(session: Session) -> None:
@@ -121,9 +112,9 @@ def test_a_year_whose_notice_is_not_published_is_told_before_deadlines_reach_it(
 
 def test_running_deadlines_keep_their_instants_when_the_calendar_changes(at: At) -> None:
     world = at("verify_report")
-    before = {row.id: row.due_at for row in _open(world)}
+    before = {row.id: row.due_at for row in world.clocks()}
     calendars.set_day(world.session, world.actor("liucheng"), clock.today() + timedelta(days=1), DayKind.HOLIDAY)
-    assert {row.id: row.due_at for row in _open(world)} == before
+    assert {row.id: row.due_at for row in world.clocks()} == before
 
 
 def test_a_deadline_over_a_holiday_is_due_on_the_working_day_after_it(at: At) -> None:
@@ -132,11 +123,5 @@ def test_a_deadline_over_a_holiday_is_due_on_the_working_day_after_it(at: At) ->
     for day in (26, 27):
         calendars.set_day(world.session, world.actor("liucheng"), date(2026, 10, day), DayKind.HOLIDAY)
     world.hand_in("report_case", "qinhaitang")
-    due = next(row for row in _open(world) if row.key == "verification").due_at.astimezone(clock.zone())
+    due = world.clocks("verification")[0].due_at.astimezone(clock.zone())
     assert (due.date(), due.hour) == (date(2026, 10, 30), 18)
-
-
-def _open(world: World) -> list:
-    from models import Deadline
-
-    return world.rows(Deadline, Deadline.met_at.is_(None), Deadline.withdrawn_at.is_(None))

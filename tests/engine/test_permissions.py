@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from engine import permissions
 from engine.actor import Actor, Post, of_person
 from engine.permissions import PERMISSIONS, Permission, allows, reaches, visible
-from models import Case, CaseParty, Organisation, Role, WorkItem, new_id
+from models import Case, CaseParty, Role, WorkItem, new_id
 from tests.engine.conftest import At
 from tests.worlds import World
 
@@ -113,10 +113,6 @@ def seen(world: World, actor: Actor) -> bool:
     return world.session.scalar(sa.select(Case.id).where(Case.id == world.case_id, visible(actor))) is not None
 
 
-def place(world: World, code: str) -> Organisation:
-    return world.session.scalars(sa.select(Organisation).where(Organisation.code == code)).one()
-
-
 @pytest.mark.parametrize(("username", "sees"), [
     ("tangyining", True),  # the MCH institution in charge
     ("gaohuairen", True),
@@ -169,7 +165,7 @@ def test_whoever_had_the_case_before_a_transfer_keeps_seeing_it(at: At) -> None:
     world = at("verify_report")
     rows = world.rows(CaseParty, CaseParty.case_id == world.case_id)
     assert {row.capacity for row in rows} >= {"owner", "facility", "township", "administration"}
-    world.session.add(CaseParty(case_id=world.case_id, organisation_id=place(world, "YP-FY").id, capacity="former_owner"))
+    world.session.add(CaseParty(case_id=world.case_id, organisation_id=world.place("YP-FY").id, capacity="former_owner"))
     world.session.flush()
     assert seen(world, world.actor("waidi"))
 

@@ -25,7 +25,7 @@ from web.settings import Settings
 
 # How many days before the present each case began, and which steps nobody does.
 CASES: dict[str, tuple[float, tuple[str, ...]]] = {
-    "closed": (150, ()), "rectifying": (75, ("plan_rectification",)), "signing": (60, ("sign_conclusion",)), "reviewing": (40, ("give_opinion",)),
+    "closed": (150, ()), "rectifying": (75, ("plan_rectification", "review_at_upper_level")), "signing": (60, ("sign_conclusion",)), "reviewing": (40, ("give_opinion",)),
     "investigating": (20, ("visit_scene",)), "verifying": (6, ("verify_report",)), "reporting": (1.2, ("fill_card",)),
 }
 

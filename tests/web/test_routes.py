@@ -8,7 +8,21 @@ import pytest
 import sqlalchemy as sa
 
 from engine.permissions import PERMISSIONS
-from models import AccountabilityFile, Attachment, Case, Incident, JournalEntry, Notice, Packet, Person, Profile, Record, RectificationItem, Role, WorkItem
+from models import (
+    AccountabilityFile,
+    Attachment,
+    Case,
+    Incident,
+    JournalEntry,
+    Notice,
+    Packet,
+    Person,
+    Profile,
+    Record,
+    RectificationItem,
+    Role,
+    WorkItem,
+)
 from models.database import Sessions
 from tests.web.conftest import Browser
 from web import Application, guards

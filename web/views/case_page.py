@@ -68,7 +68,8 @@ def strip(case: Case, clocks: list[Deadline], deployed: Deployed) -> list[StripE
     for key in order[:5]:
         deadline, entry, limit = by_key[key], values.describe(key), values.limit(key) if key in values.content["limits"] else None
         entries.append(StripEntry(
-            key, either(entry.get("name", key), entry.get("name_en")), either(entry.get("rule", ""), entry.get("rule_en")), either(entry.get("source", ""), entry.get("source_en")),
+            key, either(entry.get("name", key), entry.get("name_en")), either(entry.get("rule", ""), entry.get("rule_en")),
+            either(entry.get("source", ""), entry.get("source_en")),
             _("限 %(amount)s", amount=words.amount(limit)) if limit else _("按方案写明的期限"), strip_clock(deadline),
             inside(moment(deadline.due_at)), inside(moment(deadline.start_at)),
         ))

@@ -267,13 +267,13 @@ def hold(reference: str) -> ResponseReturnValue:
             cases.resume(g.session, g.actor, reference, form.reason.data or "")
             flash(_("已恢复办理。"), "done")
             return redirect(url_for("cases.show", reference=reference))
-        return _ask(case, form, _("恢复办理"), _("说明为什么可以接着办。时限一直在走。"))
+        return _ask(case, form, _("恢复办理"), _("说明为什么可以接着办。时限一直在走。"), 422 if form.errors else 200)
     form = HoldForm()
     if request.method == "POST" and form.validate():
         cases.hold(g.session, g.actor, reference, HoldReason(form.reason.data), form.note.data or "")
         flash(_("已暂缓。时限照常显示，不停表。"), "done")
         return redirect(url_for("cases.show", reference=reference))
-    return _ask(case, form, _("暂缓"), _("等待尸检、公安或纠纷时可以暂缓。时限照常显示，不停表；任务留着，恢复后才能提交。"))
+    return _ask(case, form, _("暂缓"), _("等待尸检、公安或纠纷时可以暂缓。时限照常显示，不停表；任务留着，恢复后才能提交。"), 422 if form.errors else 200)
 
 
 @views.route("/<reference>/merge", methods=["GET", "POST"])

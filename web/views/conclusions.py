@@ -1,7 +1,7 @@
 """Conclusions: what the health administration sees of reviews: numbers, units, verdicts; no names, no records of the case."""
 from __future__ import annotations
 
-from flask import Blueprint, g, render_template, request, url_for
+from flask import Blueprint, g, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from engine import conclusions
