@@ -130,6 +130,7 @@ def main() -> None:
     elif what == "test":
         os.execv(PYTHON, [str(PYTHON), str(ROOT / "tests" / "everything.py"), *arguments])
     else:
+        os.environ["PINGSHEN_COMMAND"] = "python3 run.py pingshen"
         command = [str(VENV / "bin" / "pingshen"), *(["demo"] if what == "demo" else []), *arguments]
         os.execv(command[0], command)
 

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
 from engine import (
+    choices,
     clock,
     deadlines,
     environment,
     feel,
+    forms,
     journal,
     numbers,
     organisations,
@@ -22,9 +24,10 @@ from engine import (
     procedures,
     profiles,
     projection,
+    records,
     workflow,
 )
-from engine.errors import CaseEnded, CaseOnHold, InvalidInput, NotAllowed, NotFound, NotNow, StepFailed
+from engine.errors import CaseEnded, CaseOnHold, FormInvalid, InvalidInput, NotAllowed, NotFound, NotNow, StepFailed
 from engine.permissions import Permission
 from engine.projection import Command
 from engine.services import service
@@ -296,7 +299,34 @@ def messages_for(session: Session, actor: Actor, case: Case) -> list[tuple[Subsc
     elements = procedures.deployed(session, case.procedure_version_id).specification.elements
     rows = session.scalars(sa.select(Subscription).where(Subscription.case_id == case.id)).all()
     roles = {role.value for role in actor.roles}
-    return [(row, elements[row.element]) for row in rows if elements[row.element].message_role in roles]
+    return [(row, elements[row.element]) for row in rows if roles & set((elements[row.element].message_role or "").split())]
+
+
+def message_form(session: Session, actor: Actor, case: Case, message: str) -> tuple[forms.Form, forms.Context] | None:
+    """Return the form that a procedure asks of whoever sends a message, and what its expressions see; None where a reason is enough."""
+    deployed = procedures.deployed(session, case.procedure_version_id)
+    element = next((element for element in deployed.specification.elements.values() if element.message == message and element.message_form), None)
+    if element is None:
+        return None
+    form = deployed.forms[element.message_form or ""]
+    owner = organisations.get(session, case.owner_id)
+    names = {
+        "known": records.known(session, case.id, identified=True) if form.audience == "case" else {}, "variables": {},
+        "person": choices.person(actor, owner), "now": feel.to_wire(clock.now().astimezone(clock.zone())), "case": environment.facts(case),
+    }
+    return form, forms.Context(environment.of_case(session, case), names, choices.of_form(session, form, owner))
+
+
+def _keep_answers(session: Session, actor: Actor, case: Case, message: str, answers: Mapping[str, Any]) -> None:
+    """Keep what was filled in for a message as a record of the case."""
+    found = message_form(session, actor, case, message)
+    if found is None:
+        return
+    form, context = found
+    checked = forms.check(form, answers, context)
+    if checked.errors:
+        raise FormInvalid(checked.errors)
+    records.submit(session, case, form, checked, actor)
 
 
 # ── commands ──
@@ -335,11 +365,15 @@ def resume(session: Session, actor: Actor, reference: str, note: str = "") -> Ca
     return case
 
 
-def reopen(session: Session, actor: Actor, reference: str, reason: str) -> Case:
+def reopen(session: Session, actor: Actor, reference: str, reason: str, answers: Mapping[str, Any] | None = None) -> Case:
     """Review a signed case again after new facts: a closed one begins a new course, a running one is sent back by its diagram.
+
+    Args:
+        answers: The procedure's form for it, filled in; kept as a record.
 
     Raises:
         InvalidInput: no reason was given.
+        FormInvalid: answers that cannot be true.
         NotNow: there is no conclusion yet to be reviewed again.
 
     Source:
@@ -348,6 +382,8 @@ def reopen(session: Session, actor: Actor, reference: str, reason: str) -> Case:
     if not reason.strip():
         raise InvalidInput
     case = _for_command(session, actor, reference, Permission.CASE_REOPEN)
+    if answers is not None:
+        _keep_answers(session, actor, case, "reopened", answers)
     if case.state is CaseState.CLOSED:
         sequence = next_sequence(case)
         case.course += 1

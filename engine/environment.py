@@ -19,11 +19,11 @@ def of_case(session: Session, case: Case) -> feel.Environment:
     calendar = calendars.current(session, values.values.get("office_closes", "18:00"))
 
     def due(limit: str, clock_start: datetime) -> datetime | None:
-        """The instant at which a limit of the profile is up; null where the area does not keep it."""
+        """The instant at which a limit of the profile is up; null where the area does not keep it. A local start is the office's."""
         found = values.limit(limit) if limit in values.content["limits"] else None
         if found is None or not isinstance(clock_start, datetime):
             return None
-        return limits.reckon(found, clock_start, calendar).due_at
+        return limits.reckon(found, clock_start if clock_start.tzinfo else clock_start.replace(tzinfo=clock.zone()), calendar).due_at
 
     def end_of_day(day: date) -> datetime | None:
         """The instant at which the office closes on a day."""

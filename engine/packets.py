@@ -600,6 +600,11 @@ def _reader(command: Command, person: str) -> PacketReader | None:
     return command.session.get(PacketReader, (_current(command).id, UUID(person)))
 
 
+def case_of(session: Session, packet: Packet) -> Case:
+    """Return the case of a packet, for commands on it; nothing of it is shown to reviewers."""
+    return session.scalars(sa.select(Case).where(Case.id == packet.case_id)).one()
+
+
 def version_of(session: Session, packet: Packet) -> UUID:
     """Return the procedure version under which a packet's case runs."""
     return session.scalars(sa.select(Case.procedure_version_id).where(Case.id == packet.case_id)).one()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import signal
 import sys
@@ -100,7 +101,8 @@ def demo(host: str, port: int, data: Path, database_url: str) -> None:
     for row in rows[: len(start.SHOWN_FIRST)]:
         first = row["roles"][0]
         click.echo(f"    {row['username']:<14} {row['name']}　{first['role_zh']} · {first['organisation']}")
-    click.echo(f"\n  all {len(rows)} accounts: {path}\n  clock: pingshen demo-clock +36h    stop: Ctrl+C; the data stays in {data}\n")
+    command = os.environ.get("PINGSHEN_COMMAND", "pingshen") + " demo-clock +36h" + ("" if data == FOLDER else f" --data {data}")
+    click.echo(f"\n  all {len(rows)} accounts: {path}\n  move the clock: {command}\n  stop: Ctrl+C; the data stays in {data}\n")
     finish = jobs.start_loop(sessions, None, every_s=1.0, is_demo=True)
     run(server, finish)
 
@@ -185,6 +187,7 @@ def log_to_standard_error(level: str) -> None:
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)sZ %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 # ── keeping ──

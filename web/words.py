@@ -203,7 +203,7 @@ ACTIONS: Mapping[str, Any] = {
     "person:end-sessions": _l("结束登录"), "person:add": _l("新增人员"), "person:change": _l("修改人员"), "person:appoint": _l("任职"),
     "person:dismiss": _l("免职"), "organisation:add": _l("新增单位"), "organisation:change": _l("修改单位"), "calendar:set": _l("修改日历"),
     "procedure:deploy": _l("部署流程"), "procedure:activate": _l("启用流程"), "incident:retried": _l("重试事件"), "incident:dismissed": _l("了结事件"),
-    "journal:read": _l("查阅操作日志"),
+    "journal:read": _l("查阅操作日志"), "demo:load": _l("载入演示个案"),
 }
 
 VALUE_NAMES: Mapping[str, Any] = {

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from engine.transaction import transaction
 from models import Counter
-from models.database import READ_ONLY, Sessions, connect, sessions_of
+from models.database import READ_ONLY, connect, sessions_of
 from models.upgrading import upgrade
 
 
@@ -65,24 +64,3 @@ def test_rows_stay_readable_after_the_commit(file: sa.Engine) -> None:
         session.add(row)
         session.commit()
     assert row.value == 1
-
-
-def test_a_transaction_commits_at_the_end_and_rolls_back_on_an_exception(file: sa.Engine) -> None:
-    sessions: Sessions = sessions_of(file)
-    with transaction(sessions) as session:
-        session.add(Counter(key="kept", value=1))
-    with pytest.raises(KeyError), transaction(sessions) as session:
-        session.add(Counter(key="lost", value=1))
-        session.flush()
-        raise KeyError
-    with transaction(sessions, read_only=True) as session:
-        assert session.scalars(sa.select(Counter.key)).all() == ["kept"]
-
-
-def test_a_transaction_that_is_interrupted_rolls_back_too(file: sa.Engine) -> None:
-    with pytest.raises(KeyboardInterrupt), transaction(sessions_of(file)) as session:
-        session.add(Counter(key="lost", value=1))
-        session.flush()
-        raise KeyboardInterrupt
-    with transaction(sessions_of(file), read_only=True) as session:
-        assert session.scalars(sa.select(Counter.key)).all() == []

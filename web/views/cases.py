@@ -10,6 +10,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from werkzeug.datastructures import MultiDict
 from wtforms import SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
@@ -299,12 +300,31 @@ def merge(reference: str) -> ResponseReturnValue:
 def reopen(reference: str) -> ResponseReturnValue:
     """Review a signed case again after new facts."""
     case = cases.by_reference(g.session, g.actor, reference, Permission.CASE_REOPEN)
+    asked = cases.message_form(g.session, g.actor, case, "reopened")
+    if asked is not None:
+        return _reopen(case, Filled(*asked, **({"sent": MultiDict(request.form)} if request.method == "POST" else {"stored": forms.prefill(*asked)})))
     form = ReasonForm()
     if request.method == "POST" and form.validate():
         cases.reopen(g.session, g.actor, reference, form.reason.data or "")
         flash(_("已重新评审。原结论保留，将另立新版。"), "done")
         return redirect(url_for("cases.show", reference=reference))
     return _ask(case, form, _("重新评审"), _("有新的事实时重新制作资料、收集意见、开会和签署。原结论保留，新结论是新的一版。"), 422 if form.errors else 200)
+
+
+def _reopen(case: Case, filled: Filled) -> ResponseReturnValue:
+    """Ask for new facts with the procedure's own form, and begin again with them."""
+    reference, status = cases.reference(g.session, case), 200
+    if request.method == "POST":
+        if not filled.check().errors:
+            values = filled.values()
+            cases.reopen(g.session, g.actor, reference, str(values.get("reason") or ""), values)
+            flash(_("已重新评审。原结论保留，将另立新版。"), "done")
+            return redirect(url_for("cases.show", reference=reference))
+        status = 422
+    tree = filled.tree()
+    return render_template(
+        "cases/reopen.html", reference=reference, case=case, tree=tree, shown=shown, errors=filled.error_links(tree) if filled.checked else [],
+    ), status
 
 
 @views.route("/<reference>/messages/<message>", methods=["GET", "POST"])

@@ -3,15 +3,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, g, render_template
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
-from engine import packets, procedures, work_items
+from engine import cases, packets, procedures, work_items
 from engine.errors import NotFound
 from engine.permissions import Permission
 from web.forms.from_schema import Filled, shown
 from web.guards import requires
 from web.language import either
+from web.views.cases import ReasonForm, actions
 
 views = Blueprint("packets", __name__, url_prefix="/packets")
 
@@ -40,8 +42,27 @@ def show(number: str) -> ResponseReturnValue:
         form = deployed.forms[record.form]
         tree = Filled(form, packets.reading_context(g.session, packet, form), stored=record.answers).tree()
         committee.append({"title": either(form.title, form.title_en), "tree": tree, "record": record})
-    rows, _count = work_items.queue(g.session, g.actor, work_items.Filter(view="all", words=packet.number, per_page=10))
-    return render_template("packets/show.html", packet=packet, content=packet.content, opinions=opinions, committee=committee, shown=shown, rows=rows)
+    rows = work_items.queue(g.session, g.actor, work_items.Filter(view="all", words=packet.number, per_page=10))[0]
+    return render_template(
+        "packets/show.html", packet=packet, content=packet.content, opinions=opinions, committee=committee, shown=shown, rows=rows,
+        actions=actions(packets.case_of(g.session, packet)),
+    )
+
+
+@views.route("/<number>/messages/<message>", methods=["GET", "POST"])
+@requires(Permission.PACKET_READ)
+def message(number: str, message: str) -> ResponseReturnValue:
+    """Send a message that the diagram waits for and gives to somebody of the committee, such as going on without the missing opinions."""
+    packet = packets.read(g.session, g.actor, number)
+    label = next((entry["label"] for entry in actions(packets.case_of(g.session, packet)) if entry["message"] == message), None)
+    if label is None:
+        raise NotFound
+    form = ReasonForm()
+    if request.method == "POST" and form.validate():
+        cases.send_message(g.session, g.actor, number, message, form.reason.data or "")
+        flash(_("已办：%(label)s。", label=label), "done")
+        return redirect(url_for("packets.show", number=number))
+    return render_template("packets/ask.html", number=number, form=form, title=label), 422 if form.errors else 200
 
 
 @views.get("/preview/<uuid:item_id>")
