@@ -4,6 +4,7 @@
 Standard library only. Everything lands in this folder: .boot (uv), .venv (Python packages),
 web/assets/node_modules and web/static/dist (browser packages and bundles). Every package is checked by hash.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -58,14 +59,28 @@ def python_packages(dev: bool) -> None:
     stamp = VENV / ".pingshen-stamp"
     if fresh(stamp, marks["dev"], *([] if dev else [marks["build"]])):
         return
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - said in words
         sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0])
     uv = BOOT / "bin" / "uv"
     if not fresh(BOOT / ".pingshen-stamp", digest(locks["boot"])):
         say("installing uv, the package installer")
         shutil.rmtree(BOOT, ignore_errors=True)
-        run(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps",
-            "--only-binary", ":all:", "--target", BOOT, "-r", locks["boot"])
+        run(
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--target",
+            BOOT,
+            "-r",
+            locks["boot"],
+        )
         (BOOT / ".pingshen-stamp").write_text(digest(locks["boot"]))
     say("installing Python packages" + (" and test tools" if dev else ""))
     stamp.unlink(missing_ok=True)
@@ -84,8 +99,7 @@ def browser_packages(dev: bool) -> None:
     packages, installed = digest(*locks), ASSETS / "node_modules" / ".pingshen-stamp"
     if not fresh(installed, f"dev {packages}", *([] if dev else [f"demo {packages}"])):
         say("installing browser packages" + (" and the test browser" if dev else ""))
-        node("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error",
-             *([] if dev else ["--omit=dev"]))
+        node("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", *([] if dev else ["--omit=dev"]))
         installed.write_text(f"{'dev' if dev else 'demo'} {packages}")
     built, bundle = DIST / ".pingshen-stamp", digest(*sources)
     if not fresh(built, bundle):
@@ -112,7 +126,7 @@ def node(program: str, *arguments: str) -> None:
 def set_up(dev: bool) -> None:
     """Bring packages, bundles and catalogues up to date."""
     os.environ.update(PIP_ROOT_USER_ACTION="ignore", UV_PYTHON_DOWNLOADS="never", UV_SYSTEM_CERTS="1")
-    if os.path.exists(CERTIFICATES):
+    if Path(CERTIFICATES).exists():
         os.environ.setdefault("NODE_EXTRA_CA_CERTS", CERTIFICATES)
     python_packages(dev)
     browser_packages(dev)

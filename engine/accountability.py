@@ -1,4 +1,5 @@
 """Accountability: a file of its own. What crosses to it from the review is named here, and every crossing is kept."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
 def find(session: Session, actor: Actor) -> list[AccountabilityFile]:
     """Return the files an actor sees, newest first."""
-    return list(session.scalars(
-        sa.select(AccountabilityFile).options(joinedload(AccountabilityFile.organisation)).where(_visible(actor))
-        .order_by(AccountabilityFile.opened_at.desc(), AccountabilityFile.id)
-    ))
+    return list(
+        session.scalars(
+            sa.select(AccountabilityFile)
+            .options(joinedload(AccountabilityFile.organisation))
+            .where(_visible(actor))
+            .order_by(AccountabilityFile.opened_at.desc(), AccountabilityFile.id)
+        )
+    )
 
 
 def read(session: Session, actor: Actor, number: str) -> tuple[AccountabilityFile, list[Crossing]]:
@@ -36,8 +41,7 @@ def read(session: Session, actor: Actor, number: str) -> tuple[AccountabilityFil
         NotFound: not there, or not visible.
     """
     file = session.scalar(
-        sa.select(AccountabilityFile).options(joinedload(AccountabilityFile.organisation))
-        .where(AccountabilityFile.number == number, _visible(actor))
+        sa.select(AccountabilityFile).options(joinedload(AccountabilityFile.organisation)).where(AccountabilityFile.number == number, _visible(actor))
     )
     if file is None:
         raise NotFound
@@ -49,8 +53,10 @@ def read(session: Session, actor: Actor, number: str) -> tuple[AccountabilityFil
 def crossings_of(session: Session, case_id: UUID) -> list[tuple[AccountabilityFile, Crossing]]:
     """Return what crossed from a case: shown to those who see the case, and to the chair."""
     rows = session.execute(
-        sa.select(AccountabilityFile, Crossing).join(Crossing, Crossing.file_id == AccountabilityFile.id)
-        .where(AccountabilityFile.case_id == case_id).order_by(Crossing.crossed_at)
+        sa.select(AccountabilityFile, Crossing)
+        .join(Crossing, Crossing.file_id == AccountabilityFile.id)
+        .where(AccountabilityFile.case_id == case_id)
+        .order_by(Crossing.crossed_at)
     )
     return [(file, crossing) for file, crossing in rows]
 
@@ -72,8 +78,11 @@ def crossing_of(session: Session, case: Case) -> dict[str, Any]:
     said = conclusion.answers if conclusion else {}
     facility = session.get(Organisation, case.facility_id) if case.facility_id else None
     return {
-        "case_number": case.number, "kind": case.kind.value, "facility": facility.name if facility else None,
-        "event_on": case.event_at.astimezone(clock.zone()).date().isoformat(), "conclusion": case.conclusion,
+        "case_number": case.number,
+        "kind": case.kind.value,
+        "facility": facility.name if facility else None,
+        "event_on": case.event_at.astimezone(clock.zone()).date().isoformat(),
+        "conclusion": case.conclusion,
         "factors": list(said.get("factors", [])),
         "issues": [{"stage": row.get("stage"), "level": row.get("level"), "text": row.get("text")} for row in said.get("issues", [])],
         "recommendations": [{"level": row.get("level"), "action": row.get("action")} for row in said.get("recommendations", [])],
@@ -90,14 +99,20 @@ def hand_over(command: Command, arguments: Mapping[str, Any]) -> None:
     session, case = command.session, command.case
     trigger = str(arguments["trigger"])
     file = session.scalar(
-        sa.select(AccountabilityFile)
-        .where(AccountabilityFile.case_id == case.id, AccountabilityFile.course == case.course, AccountabilityFile.trigger == trigger)
+        sa.select(AccountabilityFile).where(
+            AccountabilityFile.case_id == case.id, AccountabilityFile.course == case.course, AccountabilityFile.trigger == trigger
+        )
     )
     if file is None:
         administration = case.parties.get("administration") or case.parties["owner"]
         file = AccountabilityFile(
-            id=new_id(), number=numbers.give(session, cases.office_code(session, case), "YT"), case_id=case.id, course=case.course,
-            trigger=trigger, organisation_id=UUID(administration), opened_at=clock.now(),
+            id=new_id(),
+            number=numbers.give(session, cases.office_code(session, case), "YT"),
+            case_id=case.id,
+            course=case.course,
+            trigger=trigger,
+            organisation_id=UUID(administration),
+            opened_at=clock.now(),
         )
         session.add(file)
         session.flush()

@@ -1,4 +1,5 @@
 """The person who acts, with the roles in force now."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -44,12 +45,27 @@ class Actor:
 
 
 # These work for the whole area in which their institution lies; all others for their own institution.
-AREA_ROLES = frozenset({
-    Role.TOWNSHIP_REPORTER, Role.QC_OFFICER, Role.MCH_HEAD, Role.INVESTIGATOR, Role.REDACTION_OFFICER, Role.SECRETARY,
-    Role.COMMITTEE_CHAIR, Role.COMMITTEE_DEPUTY, Role.COMMITTEE_MEMBER, Role.HEALTH_ADMINISTRATION, Role.ACCOUNTABILITY_OFFICER,
-    Role.VERIFIER, Role.UPPER_REVIEWER, Role.PROCESS_ADMINISTRATOR, Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR,
-    Role.AUDIT_ADMINISTRATOR,
-})
+AREA_ROLES = frozenset(
+    {
+        Role.TOWNSHIP_REPORTER,
+        Role.QC_OFFICER,
+        Role.MCH_HEAD,
+        Role.INVESTIGATOR,
+        Role.REDACTION_OFFICER,
+        Role.SECRETARY,
+        Role.COMMITTEE_CHAIR,
+        Role.COMMITTEE_DEPUTY,
+        Role.COMMITTEE_MEMBER,
+        Role.HEALTH_ADMINISTRATION,
+        Role.ACCOUNTABILITY_OFFICER,
+        Role.VERIFIER,
+        Role.UPPER_REVIEWER,
+        Role.PROCESS_ADMINISTRATOR,
+        Role.SYSTEM_ADMINISTRATOR,
+        Role.SECURITY_ADMINISTRATOR,
+        Role.AUDIT_ADMINISTRATOR,
+    }
+)
 
 
 def of_person(session: Session, person: Person) -> Actor:
@@ -66,17 +82,21 @@ def of_person(session: Session, person: Person) -> Actor:
         )
         .order_by(Appointment.from_on, Appointment.id)
     ).all()
-    return with_posts(person, (
-        Post(role, organisation_id, name, path, _reach(role, path), name_en) for role, organisation_id, name, path, name_en in rows
-    ))
+    return with_posts(
+        person, (Post(role, organisation_id, name, path, _reach(role, path), name_en) for role, organisation_id, name, path, name_en in rows)
+    )
 
 
 def with_posts(person: Person, posts: Iterable[Post]) -> Actor:
     """Return a person as an actor with the given posts."""
     held = tuple(posts)
     return Actor(
-        person_id=person.id, name=person.name, posts=held, title=person.title.value if person.title else None,
-        discipline=person.discipline, roles=frozenset(post.role for post in held),
+        person_id=person.id,
+        name=person.name,
+        posts=held,
+        title=person.title.value if person.title else None,
+        discipline=person.discipline,
+        roles=frozenset(post.role for post in held),
     )
 
 

@@ -1,4 +1,5 @@
 """Attachments: stored and fetched with the transaction they belong to, under neutral names, after a look at their bytes."""
+
 from __future__ import annotations
 
 import hashlib
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 MAX_BYTES, PART_BYTES, MAX_PER_CASE = 20_000_000, 1_000_000, 200
 TYPES: Mapping[str, str] = {
-    "application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg",
+    "application/pdf": "pdf",
+    "image/png": "png",
+    "image/jpeg": "jpg",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
 }
@@ -82,8 +85,17 @@ def store(session: Session, actor: Actor, item_id: UUID, field: str, content: by
         raise FileRefused
     last = session.scalar(sa.select(sa.func.max(Attachment.ordinal)).where(Attachment.case_id == item.case_id, Attachment.kind == kind))
     attachment = Attachment(
-        id=new_id(), case_id=item.case_id, work_item_id=item.id, field=field, kind=kind, ordinal=(last or 0) + 1, audience=item.audience,
-        media_type=media_type, size=len(content), sha256=hashlib.sha256(content).hexdigest(), uploaded_by_id=actor.person_id,
+        id=new_id(),
+        case_id=item.case_id,
+        work_item_id=item.id,
+        field=field,
+        kind=kind,
+        ordinal=(last or 0) + 1,
+        audience=item.audience,
+        media_type=media_type,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        uploaded_by_id=actor.person_id,
         uploaded_at=clock.now(),
     )
     session.add(attachment)
@@ -104,7 +116,8 @@ def remove(session: Session, actor: Actor, attachment_id: UUID) -> None:
         NotFound: it is not, or the step is done.
     """
     attachment = session.scalar(
-        sa.select(Attachment).join(WorkItem, WorkItem.id == Attachment.work_item_id)
+        sa.select(Attachment)
+        .join(WorkItem, WorkItem.id == Attachment.work_item_id)
         .where(Attachment.id == attachment_id, WorkItem.state.in_(OPEN_STATES), permissions.may_hand_in(actor))
     )
     if attachment is None:
@@ -126,18 +139,25 @@ def of_work_item(session: Session, item_id: UUID) -> dict[str, list[str]]:
 
 def listed(session: Session, item_id: UUID) -> list[Attachment]:
     """Return the files of a work item."""
-    return list(session.scalars(
-        sa.select(Attachment).where(Attachment.work_item_id == item_id, Attachment.removed_at.is_(None))
-        .order_by(Attachment.field, Attachment.uploaded_at, Attachment.ordinal)
-    ))
+    return list(
+        session.scalars(
+            sa.select(Attachment)
+            .where(Attachment.work_item_id == item_id, Attachment.removed_at.is_(None))
+            .order_by(Attachment.field, Attachment.uploaded_at, Attachment.ordinal)
+        )
+    )
 
 
 def of_case(session: Session, actor: Actor, case_id: UUID) -> list[Attachment]:
     """Return the files of a visible case that an actor may fetch."""
-    return list(session.scalars(
-        sa.select(Attachment).options(joinedload(Attachment.uploaded_by))
-        .where(Attachment.case_id == case_id, Attachment.removed_at.is_(None), _readable(actor)).order_by(Attachment.kind, Attachment.ordinal)
-    ))
+    return list(
+        session.scalars(
+            sa.select(Attachment)
+            .options(joinedload(Attachment.uploaded_by))
+            .where(Attachment.case_id == case_id, Attachment.removed_at.is_(None), _readable(actor))
+            .order_by(Attachment.kind, Attachment.ordinal)
+        )
+    )
 
 
 def fetch(session: Session, actor: Actor, attachment_id: UUID) -> tuple[Attachment, Iterator[bytes]]:
@@ -147,9 +167,11 @@ def fetch(session: Session, actor: Actor, attachment_id: UUID) -> tuple[Attachme
         NotFound: not there, or not visible to the actor.
     """
     attachment = session.scalar(
-        sa.select(Attachment).join(Case, Case.id == Attachment.case_id)
+        sa.select(Attachment)
+        .join(Case, Case.id == Attachment.case_id)
         .where(
-            Attachment.id == attachment_id, Attachment.removed_at.is_(None),
+            Attachment.id == attachment_id,
+            Attachment.removed_at.is_(None),
             sa.or_(
                 sa.and_(_readable(actor), permissions.visible(actor)),
                 sa.exists().where(WorkItem.id == Attachment.work_item_id, permissions.mine_or_claimable(actor)),
@@ -175,7 +197,9 @@ def _about_own_item(actor: Actor) -> sa.ColumnElement[bool]:
     """The evidence of an item is read by whoever verifies it."""
     step, mine = sa.orm.aliased(WorkItem), sa.orm.aliased(WorkItem)
     return sa.exists().where(
-        step.id == Attachment.work_item_id, step.rectification_item_id.is_not(None), mine.rectification_item_id == step.rectification_item_id,
+        step.id == Attachment.work_item_id,
+        step.rectification_item_id.is_not(None),
+        mine.rectification_item_id == step.rectification_item_id,
         sa.or_(mine.person_id == actor.person_id, mine.completed_by_id == actor.person_id),
     )
 

@@ -1,4 +1,5 @@
 """The working calendar: weekends, holidays and make-up days, kept in the database and edited there."""
+
 from __future__ import annotations
 
 import time as monotonic
@@ -62,9 +63,11 @@ def seed(session: Session, years: range) -> int:
 
 def of_year(session: Session, year: int) -> list[CalendarDay]:
     """Return the exceptional days of a year in order."""
-    return list(session.scalars(
-        sa.select(CalendarDay).where(CalendarDay.day >= date(year, 1, 1), CalendarDay.day <= date(year, 12, 31)).order_by(CalendarDay.day)
-    ))
+    return list(
+        session.scalars(
+            sa.select(CalendarDay).where(CalendarDay.day >= date(year, 1, 1), CalendarDay.day <= date(year, 12, 31)).order_by(CalendarDay.day)
+        )
+    )
 
 
 def set_day(session: Session, actor: Actor, day: date, kind: DayKind | None, note: str | None = None) -> None:

@@ -1,4 +1,5 @@
 """Cases: opened from a notice, read, found, held, merged, transferred, reopened; the commands that the clock and messages make."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -64,8 +65,15 @@ if TYPE_CHECKING:
 
 
 def begin(
-    session: Session, actor: Actor, kind: CaseKind, *, owner: Organisation, facility: Organisation | None, township: Organisation | None,
-    event_at: datetime, clock_start_at: datetime,
+    session: Session,
+    actor: Actor,
+    kind: CaseKind,
+    *,
+    owner: Organisation,
+    facility: Organisation | None,
+    township: Organisation | None,
+    event_at: datetime,
+    clock_start_at: datetime,
 ) -> Case:
     """Make a case, not yet walking: state notified, the procedure and profile in force today.
 
@@ -74,10 +82,20 @@ def begin(
     """
     now = clock.now()
     case = Case(
-        id=new_id(), kind=kind, state=CaseState.NOTIFIED, owner_id=owner.id, facility_id=facility.id if facility else None,
-        township_id=township.id if township else None, procedure_version_id=procedures.active(session, kind).id,
-        profile_version_id=profiles.of_organisation(session, owner).id, event_at=event_at, clock_start_at=clock_start_at,
-        created_at=now, changed_at=now, course=1, revision=1,
+        id=new_id(),
+        kind=kind,
+        state=CaseState.NOTIFIED,
+        owner_id=owner.id,
+        facility_id=facility.id if facility else None,
+        township_id=township.id if township else None,
+        procedure_version_id=procedures.active(session, kind).id,
+        profile_version_id=profiles.of_organisation(session, owner).id,
+        event_at=event_at,
+        clock_start_at=clock_start_at,
+        created_at=now,
+        changed_at=now,
+        course=1,
+        revision=1,
         parties=organisations.parties(session, facility=facility, township=township, owner=owner),
     )
     session.add(case)
@@ -201,7 +219,15 @@ def find(session: Session, actor: Actor, wanted: Filter) -> tuple[list[Row], int
     rows = session.execute(
         base.outerjoin(due, due.c.case_id == Case.id)
         .with_only_columns(
-            Case, Subject.name, notice, facility.name, owner.name, due.c.due_at, due.c.start_at, facility.name_en, owner.name_en,
+            Case,
+            Subject.name,
+            notice,
+            facility.name,
+            owner.name,
+            due.c.due_at,
+            due.c.start_at,
+            facility.name_en,
+            owner.name_en,
             maintain_column_froms=True,
         )
         .order_by(*orders.get(wanted.order, orders["changed"]), Case.id)
@@ -245,7 +271,8 @@ def matches(words: str) -> sa.ColumnElement[bool]:
         named = sa.and_(*[Subject.search.contains(f" {piece}" if piece.isascii() else f" {piece} ", autoescape=True) for piece in pieces])
         notice = sa.exists().where(Notice.case_id == Case.id, Notice.number.icontains(word, autoescape=True))
         party = sa.exists().where(
-            CaseParty.case_id == Case.id, CaseParty.organisation_id == Organisation.id,
+            CaseParty.case_id == Case.id,
+            CaseParty.organisation_id == Organisation.id,
             sa.or_(Organisation.name.icontains(word, autoescape=True), Organisation.short_name.icontains(word, autoescape=True)),
         )
         identity = [Subject.id_number == plain.upper()] if len(plain) >= 15 else []
@@ -272,8 +299,13 @@ def by_reference(session: Session, actor: Actor, reference: str, permission: Per
     """
     case = session.scalar(
         sa.select(Case)
-        .options(joinedload(Case.owner), joinedload(Case.facility), joinedload(Case.township), joinedload(Case.procedure_version),
-                 joinedload(Case.profile_version))
+        .options(
+            joinedload(Case.owner),
+            joinedload(Case.facility),
+            joinedload(Case.township),
+            joinedload(Case.procedure_version),
+            joinedload(Case.profile_version),
+        )
         .where(
             sa.or_(Case.number == reference, Case.id.in_(sa.select(Notice.case_id).where(Notice.number == reference))),
             permissions.visible(actor, permission),
@@ -311,8 +343,11 @@ def message_form(session: Session, actor: Actor, case: Case, message: str) -> tu
     form = deployed.forms[element.message_form or ""]
     owner = organisations.get(session, case.owner_id)
     names = {
-        "known": records.known(session, case.id, identified=True) if form.audience == "case" else {}, "variables": {},
-        "person": choices.person(actor, owner), "now": feel.to_wire(clock.now().astimezone(clock.zone())), "case": environment.facts(case),
+        "known": records.known(session, case.id, identified=True) if form.audience == "case" else {},
+        "variables": {},
+        "person": choices.person(actor, owner),
+        "now": feel.to_wire(clock.now().astimezone(clock.zone())),
+        "case": environment.facts(case),
     }
     return form, forms.Context(environment.of_case(session, case), names, choices.of_form(session, form, owner))
 
@@ -412,8 +447,13 @@ def send(session: Session, actor: Actor, case: Case, message: str, **detail: Any
         raise CaseOnHold
     try:
         return act(
-            session, actor, case, lambda specification, state, surroundings: workflow.send(specification, state, message, {}, surroundings),
-            "case:message", message=message, **detail,
+            session,
+            actor,
+            case,
+            lambda specification, state, surroundings: workflow.send(specification, state, message, {}, surroundings),
+            "case:message",
+            message=message,
+            **detail,
         )
     except workflow.NotWaiting:
         raise NotNow from None
@@ -480,7 +520,9 @@ def join(session: Session, actor: Actor | None, case: Case, into_id: UUID, reaso
     records = [notice.record_id for notice in moved]
     session.execute(sa.update(Record).where(Record.id.in_(records)).values(case_id=target.id).execution_options(synchronize_session=False))
     session.execute(
-        sa.update(Subject).where(Subject.source == Source.RECORD, Subject.source_id.in_(records)).values(case_id=target.id)
+        sa.update(Subject)
+        .where(Subject.source == Source.RECORD, Subject.source_id.in_(records))
+        .values(case_id=target.id)
         .execution_options(synchronize_session=False)
     )
     known = {(party.organisation_id, party.capacity) for party in session.scalars(sa.select(CaseParty).where(CaseParty.case_id == target.id))}
@@ -498,7 +540,12 @@ def join(session: Session, actor: Actor | None, case: Case, into_id: UUID, reaso
         outcome = attempt(lambda: workflow.retime(deployed.specification, projection.load(session, target), surroundings))
         projection.refresh(Command(session, target, deployed, surroundings, actor), outcome)
     journal.record(
-        session, actor, "case:join", case_id=target.id, sequence=sequence, notices=[notice.number for notice in moved],
+        session,
+        actor,
+        "case:join",
+        case_id=target.id,
+        sequence=sequence,
+        notices=[notice.number for notice in moved],
         clock_start=target.clock_start_at.isoformat(),
     )
     session.flush()
@@ -512,7 +559,8 @@ def transfer(session: Session, actor: Actor | None, case: Case, to: UUID) -> Non
     """
     organisation = organisations.get(session, to)
     owner = (
-        organisation if organisation.kind is OrganisationKind.MCH_INSTITUTION
+        organisation
+        if organisation.kind is OrganisationKind.MCH_INSTITUTION
         else organisations.nearest(session, organisation.path, OrganisationKind.MCH_INSTITUTION)
     )
     if owner is None or owner.id == case.owner_id:
@@ -608,4 +656,3 @@ def office_code(session: Session, case: Case) -> str:
     owner = organisations.get(session, case.owner_id)
     area = session.get(Organisation, owner.parent_id) if owner.parent_id else None
     return (area or owner).code
-

@@ -1,4 +1,5 @@
 """Choices: the lists of a form that depend on the case or on who fills it, made only when a form asks for them."""
+
 from __future__ import annotations
 
 import functools
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
     from engine.actor import Actor
 
 HOSPITALS = (OrganisationKind.HOSPITAL, OrganisationKind.MCH_INSTITUTION)
-INSTITUTIONS = (*HOSPITALS, OrganisationKind.TOWNSHIP_HEALTH_CENTRE, OrganisationKind.VILLAGE_CLINIC, OrganisationKind.HEALTH_ADMINISTRATION,
-                OrganisationKind.OTHER)
+INSTITUTIONS = (
+    *HOSPITALS,
+    OrganisationKind.TOWNSHIP_HEALTH_CENTRE,
+    OrganisationKind.VILLAGE_CLINIC,
+    OrganisationKind.HEALTH_ADMINISTRATION,
+    OrganisationKind.OTHER,
+)
 COMMITTEE = (Role.COMMITTEE_CHAIR, Role.COMMITTEE_DEPUTY, Role.COMMITTEE_MEMBER, Role.UPPER_REVIEWER)
 OWNERS = (Role.RECTIFICATION_OWNER, Role.UNIT_HEAD, Role.OBSTETRIC_SAFETY_OFFICE, Role.FACILITY_REPORTER, Role.TOWNSHIP_REPORTER)
 
@@ -77,13 +83,21 @@ def _appointed(session: Session, under: str) -> Sequence[Any]:
     today = clock.today()
     return session.execute(
         sa.select(
-            Person.id, Person.name, Person.discipline, Appointment.role, Organisation.id.label("unit_id"), Organisation.name.label("unit"),
-            Organisation.name_en.label("unit_en"), Organisation.path,
+            Person.id,
+            Person.name,
+            Person.discipline,
+            Appointment.role,
+            Organisation.id.label("unit_id"),
+            Organisation.name.label("unit"),
+            Organisation.name_en.label("unit_en"),
+            Organisation.path,
         )
         .join(Appointment, Appointment.person_id == Person.id)
         .join(Organisation, Organisation.id == Appointment.organisation_id)
         .where(
-            Person.is_active, Appointment.from_on <= today, sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= today),
+            Person.is_active,
+            Appointment.from_on <= today,
+            sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= today),
             Organisation.path.startswith(under, autoescape=True),
         )
         .order_by(Organisation.path, Person.name)
@@ -101,8 +115,14 @@ def _people(staff: Sequence[Any], roles: Iterable[Role], under: str, organisatio
 def person(actor: Actor, home: Organisation) -> dict[str, Any]:
     """Return what a form may know of the person who fills it."""
     return {
-        "id": str(actor.person_id), "name": actor.name, "organisation": str(home.id), "organisation_name": home.name,
-        "is_hospital": home.kind in HOSPITALS, "is_mch": home.kind is OrganisationKind.MCH_INSTITUTION,
+        "id": str(actor.person_id),
+        "name": actor.name,
+        "organisation": str(home.id),
+        "organisation_name": home.name,
+        "is_hospital": home.kind in HOSPITALS,
+        "is_mch": home.kind is OrganisationKind.MCH_INSTITUTION,
         "is_receiver": Role.QC_OFFICER in actor.roles,
-        "roles": sorted(role.value for role in actor.roles), "title": actor.title, "discipline": actor.discipline,
+        "roles": sorted(role.value for role in actor.roles),
+        "title": actor.title,
+        "discipline": actor.discipline,
     }

@@ -1,4 +1,5 @@
 """The present, in one place: every instant of the engine comes from here, so that tests and the demo can move it."""
+
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta

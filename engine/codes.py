@@ -1,4 +1,5 @@
 """Code lists: every coded answer's values, in both languages."""
+
 from __future__ import annotations
 
 import tomllib

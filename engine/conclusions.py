@@ -1,4 +1,5 @@
 """Conclusions: the reading of the health administration: state, verdict, system issues, recommendations; never identity."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -36,8 +37,10 @@ def find(session: Session, actor: Actor, *, page: int = 1, per_page: int = 25) -
     base = sa.select(Case).where(permissions.visible(actor, Permission.CONCLUSION_READ), Case.number.is_not(None), Case.state != CaseState.MERGED)
     count = session.scalar(base.with_only_columns(sa.func.count())) or 0
     rows = session.scalars(
-        base.options(joinedload(Case.facility), joinedload(Case.owner)).order_by(Case.event_at.desc(), Case.id)
-        .limit(per_page).offset((page - 1) * per_page)
+        base.options(joinedload(Case.facility), joinedload(Case.owner))
+        .order_by(Case.event_at.desc(), Case.id)
+        .limit(per_page)
+        .offset((page - 1) * per_page)
     )
     return list(rows), count
 
@@ -49,7 +52,8 @@ def read(session: Session, actor: Actor, number: str) -> Reading:
         NotFound: not there, or outside the actor's area.
     """
     case = session.scalar(
-        sa.select(Case).options(joinedload(Case.facility), joinedload(Case.owner))
+        sa.select(Case)
+        .options(joinedload(Case.facility), joinedload(Case.owner))
         .where(Case.number == number, permissions.visible(actor, Permission.CONCLUSION_READ))
     )
     if case is None:
@@ -57,7 +61,9 @@ def read(session: Session, actor: Actor, number: str) -> Reading:
     journal.record(session, actor, "conclusion:read", case_id=case.id)
     deployed = procedures.deployed(session, case.procedure_version_id)
     rows = session.scalars(
-        sa.select(Record).where(Record.case_id == case.id, Record.audience == Audience.ADMINISTRATION, Record.is_current).order_by(Record.submitted_at)
+        sa.select(Record)
+        .where(Record.case_id == case.id, Record.audience == Audience.ADMINISTRATION, Record.is_current)
+        .order_by(Record.submitted_at)
     )
 
     def context(form: Form) -> forms.Context:
@@ -66,6 +72,9 @@ def read(session: Session, actor: Actor, number: str) -> Reading:
         return forms.Context(environment.of_case(session, case), names, choices.of_form(session, form, owner))
 
     return Reading(
-        case, accountability.crossing_of(session, case), deadlines.of_case(session, case.id),
-        [(row, deployed.forms[row.form]) for row in rows if row.form in deployed.forms], context,
+        case,
+        accountability.crossing_of(session, case),
+        deadlines.of_case(session, case.id),
+        [(row, deployed.forms[row.form]) for row in rows if row.form in deployed.forms],
+        context,
     )

@@ -1,4 +1,5 @@
 """Deadlines: armed, met, extended, and what happens when an instant of one is due."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -43,7 +44,9 @@ def arm(
         raise ClockStartInFuture
     if task_id is None:
         running = session.scalar(
-            sa.select(Deadline).where(Deadline.case_id == case.id, Deadline.key == limit.key, Deadline.task_id.is_(None), Deadline.withdrawn_at.is_(None))
+            sa.select(Deadline).where(
+                Deadline.case_id == case.id, Deadline.key == limit.key, Deadline.task_id.is_(None), Deadline.withdrawn_at.is_(None)
+            )
         )
         if running is not None:
             return running
@@ -59,17 +62,35 @@ def arm(
 def row(case_id: UUID, key: str, instants: Instants, *, task_id: UUID | None = None) -> Deadline:
     """Make the row of a limit. Levels that have passed by now were never told in time: the next one due is told at once."""
     return Deadline(
-        id=new_id(), case_id=case_id, task_id=task_id, kind=DeadlineKind.LIMIT, key=key, start_at=instants.start_at,
-        amber_at=instants.amber_at, red_at=instants.red_at, due_at=instants.due_at, escalate_at=instants.escalate_at,
-        warned=Warned.NONE, next_at=instants.amber_at, attempts=0,
+        id=new_id(),
+        case_id=case_id,
+        task_id=task_id,
+        kind=DeadlineKind.LIMIT,
+        key=key,
+        start_at=instants.start_at,
+        amber_at=instants.amber_at,
+        red_at=instants.red_at,
+        due_at=instants.due_at,
+        escalate_at=instants.escalate_at,
+        warned=Warned.NONE,
+        next_at=instants.amber_at,
+        attempts=0,
     )
 
 
 def timer_row(case_id: UUID, element: str, task_id: UUID, due_at: datetime, now: datetime) -> Deadline:
     """Make the row of a timer event of the diagram."""
     return Deadline(
-        id=new_id(), case_id=case_id, task_id=task_id, kind=DeadlineKind.TIMER, key=element, start_at=min(now, due_at), due_at=due_at,
-        warned=Warned.NONE, next_at=due_at, attempts=0,
+        id=new_id(),
+        case_id=case_id,
+        task_id=task_id,
+        kind=DeadlineKind.TIMER,
+        key=element,
+        start_at=min(now, due_at),
+        due_at=due_at,
+        warned=Warned.NONE,
+        next_at=due_at,
+        attempts=0,
     )
 
 
@@ -98,7 +119,10 @@ def meet(session: Session, case: Case, keys: Sequence[str]) -> None:
         session.execute(
             sa.update(Deadline)
             .where(
-                Deadline.case_id == case.id, Deadline.key.in_(keys), Deadline.task_id.is_(None), Deadline.met_at.is_(None),
+                Deadline.case_id == case.id,
+                Deadline.key.in_(keys),
+                Deadline.task_id.is_(None),
+                Deadline.met_at.is_(None),
                 Deadline.withdrawn_at.is_(None),
             )
             .values(met_at=clock.now(), next_at=None)
@@ -139,11 +163,15 @@ def move_start(session: Session, case: Case, old_start: datetime, new_start: dat
     moved = 0
     for deadline in session.scalars(
         sa.select(Deadline).where(
-            Deadline.case_id == case.id, Deadline.kind == DeadlineKind.LIMIT, Deadline.start_at == old_start, Deadline.met_at.is_(None),
+            Deadline.case_id == case.id,
+            Deadline.kind == DeadlineKind.LIMIT,
+            Deadline.start_at == old_start,
+            Deadline.met_at.is_(None),
             Deadline.withdrawn_at.is_(None),
         )
     ):
-        limit = values.limit(deadline.key)
+        # A step whose end the diagram gives itself keeps its clock under its own name: no limit of the profile.
+        limit = values.limit(deadline.key) if deadline.key in values.content["limits"] else None
         if limit is not None:
             instants = limits.reckon(limit, new_start, calendar)
             deadline.start_at, deadline.amber_at, deadline.red_at = instants.start_at, instants.amber_at, instants.red_at
@@ -169,11 +197,13 @@ def is_late(deadline: Deadline, now: datetime) -> bool:
 
 def of_case(session: Session, case_id: UUID) -> list[Deadline]:
     """Return the limits of a case, in the order in which they began."""
-    return list(session.scalars(
-        sa.select(Deadline)
-        .where(Deadline.case_id == case_id, Deadline.kind == DeadlineKind.LIMIT, Deadline.withdrawn_at.is_(None))
-        .order_by(Deadline.start_at, Deadline.due_at, Deadline.id)
-    ))
+    return list(
+        session.scalars(
+            sa.select(Deadline)
+            .where(Deadline.case_id == case_id, Deadline.kind == DeadlineKind.LIMIT, Deadline.withdrawn_at.is_(None))
+            .order_by(Deadline.start_at, Deadline.due_at, Deadline.id)
+        )
+    )
 
 
 def warn(session: Session, case: Case, deadline: Deadline, now: datetime) -> list[Warned]:
@@ -191,21 +221,38 @@ def warn(session: Session, case: Case, deadline: Deadline, now: datetime) -> lis
     if told:
         people = _whom(session, case, deadline, told[-1])
         messages.write(
-            session, people, f"deadline_{told[-1].value}", f"deadline:{deadline.id}:{told[-1].value}", case_id=case.id,
-            work_item_id=deadline.task_id, limit=deadline.key, due_at=deadline.due_at.isoformat(),
+            session,
+            people,
+            f"deadline_{told[-1].value}",
+            f"deadline:{deadline.id}:{told[-1].value}",
+            case_id=case.id,
+            work_item_id=deadline.task_id,
+            limit=deadline.key,
+            due_at=deadline.due_at.isoformat(),
         )
         if told[-1] in (Warned.OVERDUE, Warned.ESCALATED):
             entry = profiles.values(session, case.profile_version_id).describe(deadline.key)
             journal.record(
-                session, None, f"deadline:{told[-1].value}", case_id=case.id, object_id=deadline.id, limit=deadline.key,
-                told=entry.get(told[-1].value, []), people=len(people),
+                session,
+                None,
+                f"deadline:{told[-1].value}",
+                case_id=case.id,
+                object_id=deadline.id,
+                limit=deadline.key,
+                told=entry.get(told[-1].value, []),
+                people=len(people),
             )
     deadline.next_at = None if deadline.met_at or deadline.withdrawn_at else _next(deadline)
     return told
 
 
 def _instants(deadline: Deadline) -> list[tuple[Warned, datetime]]:
-    steps = ((Warned.AMBER, deadline.amber_at), (Warned.RED, deadline.red_at), (Warned.OVERDUE, deadline.due_at), (Warned.ESCALATED, deadline.escalate_at))
+    steps = (
+        (Warned.AMBER, deadline.amber_at),
+        (Warned.RED, deadline.red_at),
+        (Warned.OVERDUE, deadline.due_at),
+        (Warned.ESCALATED, deadline.escalate_at),
+    )
     return [(step, instant) for step, instant in steps if instant is not None]
 
 
@@ -222,9 +269,7 @@ def _whom(session: Session, case: Case, deadline: Deadline, step: Warned) -> lis
     today = clock.today()
     people: list[UUID] = []
     if deadline.task_id is not None:
-        item = session.execute(
-            sa.select(WorkItem.person_id, WorkItem.role, WorkItem.organisation_id).where(WorkItem.id == deadline.task_id)
-        ).first()
+        item = session.execute(sa.select(WorkItem.person_id, WorkItem.role, WorkItem.organisation_id).where(WorkItem.id == deadline.task_id)).first()
         if item is not None:
             person_id, role, organisation_id = item
             people += [person_id] if person_id else [found for found, _ in organisations.people_with(session, organisation_id, [role], today)]

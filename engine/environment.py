@@ -1,4 +1,5 @@
 """What the expressions of a case see: its facts, the values of its profile, the present, and the host's functions."""
+
 from __future__ import annotations
 
 from datetime import date, datetime

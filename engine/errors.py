@@ -1,4 +1,5 @@
 """What can go wrong: facts. Each carries the sentence a person reads; `fields` fill its places."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """Forms: form-js schemas read into fields, and answers checked against them. The rules live in data."""
+
 from __future__ import annotations
 
 import functools
@@ -194,14 +195,18 @@ def parse(content: bytes) -> Form:
         ours = schema["pingshen"]
         taken: set[str] = set()
         fields = tuple(_field(component, taken, 0) for component in schema["components"])
-        rules = tuple(
-            Rule(str(rule["id"]), rule["level"], rule["field"], rule["when"], rule["zh"], rule["en"]) for rule in ours.get("rules", ())
-        )
+        rules = tuple(Rule(str(rule["id"]), rule["level"], rule["field"], rule["when"], rule["zh"], rule["en"]) for rule in ours.get("rules", ()))
         return Form(
-            key=schema["id"], title=ours["title"], title_en=ours["title_en"], audience=ours["audience"],
+            key=schema["id"],
+            title=ours["title"],
+            title_en=ours["title_en"],
+            audience=ours["audience"],
             tells=ours.get("tells", ""),
-            has_review=bool(ours.get("review", False)), source=ours.get("source", ""), checks=tuple(ours.get("checks", ())),
-            fields=fields, rules=rules,
+            has_review=bool(ours.get("review", False)),
+            source=ours.get("source", ""),
+            checks=tuple(ours.get("checks", ())),
+            fields=fields,
+            rules=rules,
         )
     except UnreadableForm:
         raise
@@ -230,22 +235,48 @@ def _field(component: Mapping[str, Any], taken: set[str], depth: int, *, in_row:
     hide = (component.get("conditional") or {}).get("hide")
     label = component.get("label") or component.get("dateLabel") or component.get("timeLabel") or component.get("text") or ""
     return Field(
-        id=identifier, type=kind, key=key, subtype=component.get("subtype", "date" if kind == "datetime" else ""), label=label,
-        label_en=properties.get("en", ""), hint=component.get("description") or "", hint_en=properties.get("hint_en", ""),
-        unit=appearance.get("suffixAdder") or "", unit_en=properties.get("unit_en", ""), identity=properties.get("id", "A"),
-        required=bool(validate.get("required")), required_if=properties.get("required_if"),
-        minimum=_number(validate.get("min")), maximum=_number(validate.get("max")), decimals=int(component.get("decimalDigits") or 0),
-        min_length=_whole(validate.get("minLength")), max_length=_whole(validate.get("maxLength")), pattern=validate.get("pattern"),
-        pattern_message=validate.get("patternErrorMessage"), pattern_message_en=properties.get("pattern_en"),
-        warn_min=_number(properties.get("warn_min")), warn_max=_number(properties.get("warn_max")),
-        past=properties.get("past") == "true", values_key=component.get("valuesKey"),
-        values=tuple(codes.Code(str(entry["value"]), entry["label"], entry.get("label_en", entry["label"])) for entry in component.get("values") or ()),
-        suggestions=properties.get("codes"), hide=_feel(hide), prefill=properties.get("prefill"),
-        expression=_feel(component.get("expression")), default=component.get("defaultValue"),
-        is_segmented=properties.get("seg") == "true", offers_unknown=properties.get("unknown") == "true",
-        has_row_id=properties.get("row_id") == "true", summary=properties.get("summary"), rows=int(properties.get("long", 4)),
-        is_multiple=bool(component.get("multiple")), accept=component.get("accept") or "",
-        columns=_whole((component.get("layout") or {}).get("columns")), is_folded=properties.get("folded") == "true",
+        id=identifier,
+        type=kind,
+        key=key,
+        subtype=component.get("subtype", "date" if kind == "datetime" else ""),
+        label=label,
+        label_en=properties.get("en", ""),
+        hint=component.get("description") or "",
+        hint_en=properties.get("hint_en", ""),
+        unit=appearance.get("suffixAdder") or "",
+        unit_en=properties.get("unit_en", ""),
+        identity=properties.get("id", "A"),
+        required=bool(validate.get("required")),
+        required_if=properties.get("required_if"),
+        minimum=_number(validate.get("min")),
+        maximum=_number(validate.get("max")),
+        decimals=int(component.get("decimalDigits") or 0),
+        min_length=_whole(validate.get("minLength")),
+        max_length=_whole(validate.get("maxLength")),
+        pattern=validate.get("pattern"),
+        pattern_message=validate.get("patternErrorMessage"),
+        pattern_message_en=properties.get("pattern_en"),
+        warn_min=_number(properties.get("warn_min")),
+        warn_max=_number(properties.get("warn_max")),
+        past=properties.get("past") == "true",
+        values_key=component.get("valuesKey"),
+        values=tuple(
+            codes.Code(str(entry["value"]), entry["label"], entry.get("label_en", entry["label"])) for entry in component.get("values") or ()
+        ),
+        suggestions=properties.get("codes"),
+        hide=_feel(hide),
+        prefill=properties.get("prefill"),
+        expression=_feel(component.get("expression")),
+        default=component.get("defaultValue"),
+        is_segmented=properties.get("seg") == "true",
+        offers_unknown=properties.get("unknown") == "true",
+        has_row_id=properties.get("row_id") == "true",
+        summary=properties.get("summary"),
+        rows=int(properties.get("long", 4)),
+        is_multiple=bool(component.get("multiple")),
+        accept=component.get("accept") or "",
+        columns=_whole((component.get("layout") or {}).get("columns")),
+        is_folded=properties.get("folded") == "true",
         is_quick=properties.get("quick") == "true",
         fields=tuple(_field(child, inner, depth + 1, in_row=in_row or kind == "dynamiclist") for child in component.get("components") or ()),
     )
@@ -450,9 +481,7 @@ def _hidden(fields: Sequence[Field], answers: Any, context: Context, path: Path,
             yield from _answered(entry, answers, path)
         elif entry.type == "group":
             inner = answers.get(entry.key, {}) if entry.key else answers
-            yield from _hidden(
-                entry.fields, inner, context, (*path, entry.key) if entry.key else path, {**names, **inner} if entry.key else names
-            )
+            yield from _hidden(entry.fields, inner, context, (*path, entry.key) if entry.key else path, {**names, **inner} if entry.key else names)
         elif entry.type == "dynamiclist":
             for index, row in enumerate(answers.get(entry.key) or []):
                 yield from _hidden(entry.fields, row, context, (*path, entry.key, index), {**names, **row})
@@ -471,7 +500,9 @@ def _remove(answers: Any, path: Path) -> None:
     for step in path[:-1]:
         answers = answers[step]
     old = answers[path[-1]]
-    answers[path[-1]] = [] if isinstance(old, list) and old and isinstance(old[0], Mapping) else {} if isinstance(old, Mapping) and "$" not in old else None
+    answers[path[-1]] = (
+        [] if isinstance(old, list) and old and isinstance(old[0], Mapping) else {} if isinstance(old, Mapping) and "$" not in old else None
+    )
 
 
 def _compute(fields: Sequence[Field], answers: dict[str, Any], context: Context, names: Mapping[str, Any]) -> None:
@@ -509,8 +540,15 @@ def _check_fields(fields: Sequence[Field], answers: Any, context: Context, path:
             value = answers.get(entry.key)
             if value is None or value == [] or (entry.type == "checkbox" and value is False):
                 if is_required(entry, names, context):
-                    yield Finding(here, "error", N_("请选择一项。") if entry.type in ("radio", "select", "checklist") else N_("请填写。")
-                                  if entry.type != "checkbox" else N_("请确认后勾选。"))
+                    yield Finding(
+                        here,
+                        "error",
+                        N_("请选择一项。")
+                        if entry.type in ("radio", "select", "checklist")
+                        else N_("请填写。")
+                        if entry.type != "checkbox"
+                        else N_("请确认后勾选。"),
+                    )
             elif not (entry.offers_unknown and value == UNKNOWN):
                 yield from _check_value(entry, value, here, context)
 
@@ -598,8 +636,15 @@ def _check_box(entry: Field, value: Any, path: Path, context: Context) -> Iterat
 
 
 _CHECKERS: Mapping[str, Callable[[Field, Any, Path, Context], Iterator[Finding]]] = {
-    "textfield": _check_text, "textarea": _check_text, "number": _check_number, "datetime": _check_moment, "radio": _check_choice,
-    "select": _check_choice, "checklist": _check_choice, "filepicker": _check_file, "checkbox": _check_box,
+    "textfield": _check_text,
+    "textarea": _check_text,
+    "number": _check_number,
+    "datetime": _check_moment,
+    "radio": _check_choice,
+    "select": _check_choice,
+    "checklist": _check_choice,
+    "filepicker": _check_file,
+    "checkbox": _check_box,
 }
 
 

@@ -1,4 +1,5 @@
 """Incidents: what the system could not complete. Nothing changed; an administrator reads the place and tries again."""
+
 from __future__ import annotations
 
 import traceback
@@ -33,22 +34,44 @@ def keep_hand_in(sessions: Sessions, actor: Actor, item_id: UUID, answers: Mappi
         except (EngineError, sa.exc.SQLAlchemyError):
             pass
         incident = write(
-            session, IncidentKind.HAND_IN, error, case_id=item.case_id if item else None, work_item_id=item_id, person_id=actor.person_id,
-            element=item.element if item else None, key=key,
+            session,
+            IncidentKind.HAND_IN,
+            error,
+            case_id=item.case_id if item else None,
+            work_item_id=item_id,
+            person_id=actor.person_id,
+            element=item.element if item else None,
+            key=key,
         )
         return incident.number
 
 
 def write(
-    session: Session, kind: IncidentKind, error: BaseException, *, case_id: UUID | None = None, work_item_id: UUID | None = None,
-    person_id: UUID | None = None, element: str | None = None, **detail: Any,
+    session: Session,
+    kind: IncidentKind,
+    error: BaseException,
+    *,
+    case_id: UUID | None = None,
+    work_item_id: UUID | None = None,
+    person_id: UUID | None = None,
+    element: str | None = None,
+    **detail: Any,
 ) -> Incident:
     """Write an incident: the kind of error and the places in our code, never its values."""
     reason = error.reason if isinstance(error, StepFailed) else ""
     incident = Incident(
-        id=new_id(), number=numbers.at_random(6), kind=kind, case_id=case_id, work_item_id=work_item_id, person_id=person_id,
-        element=(error.element if isinstance(error, StepFailed) else None) or element, error=_named(error, reason), trace=places(error),
-        detail=detail, occurred_at=clock.now(), attempts=1,
+        id=new_id(),
+        number=numbers.at_random(6),
+        kind=kind,
+        case_id=case_id,
+        work_item_id=work_item_id,
+        person_id=person_id,
+        element=(error.element if isinstance(error, StepFailed) else None) or element,
+        error=_named(error, reason),
+        trace=places(error),
+        detail=detail,
+        occurred_at=clock.now(),
+        attempts=1,
     )
     session.add(incident)
     session.flush()
@@ -67,6 +90,7 @@ def _named(error: BaseException, reason: str) -> str:
 
 
 def places(error: BaseException) -> list[str]:
+    """Return where an error came from, innermost cause last: files, lines and kinds, never its words."""
     found: list[str] = []
     current: BaseException | None = error
     while current is not None and len(found) < 40:

@@ -1,4 +1,5 @@
 """The installation: what a new database begins with, and what somebody looks at who keeps it."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ def health(session: Session) -> Health:
         realm=session.scalars(sa.select(Installation.realm)).one().value,
         people=session.scalar(sa.select(sa.func.count()).select_from(Person).where(Person.is_active)) or 0,
         open_cases=session.scalar(sa.select(sa.func.count()).select_from(Case).where(Case.ended_at.is_(None))) or 0,
-        due_for=now - due if due else None, mail_waits_for=now - mail if mail else None,
+        due_for=now - due if due else None,
+        mail_waits_for=now - mail if mail else None,
         open_incidents=session.scalar(sa.select(sa.func.count()).select_from(Incident).where(Incident.resolved_at.is_(None))) or 0,
         uncovered_year=calendars.uncovered_year(session),
     )

@@ -1,4 +1,5 @@
 """The journal: what cannot be written here does not happen."""
+
 from __future__ import annotations
 
 from datetime import datetime
@@ -38,16 +39,28 @@ def record(
         detail: Steps, numbers and codes; never what identifies a subject.
     """
     entry = JournalEntry(
-        at=clock.now(), actor_id=actor.person_id if actor else None, action=action, case_id=case_id, object_id=object_id,
-        sequence=sequence, detail=detail,
+        at=clock.now(),
+        actor_id=actor.person_id if actor else None,
+        action=action,
+        case_id=case_id,
+        object_id=object_id,
+        sequence=sequence,
+        detail=detail,
     )
     session.add(entry)
     return entry
 
 
 def find(
-    session: Session, *, case_id: UUID | None = None, actor_id: UUID | None = None, action: str = "", since: datetime | None = None,
-    until: datetime | None = None, page: int = 1, per_page: int = 50,
+    session: Session,
+    *,
+    case_id: UUID | None = None,
+    actor_id: UUID | None = None,
+    action: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    page: int = 1,
+    per_page: int = 50,
 ) -> tuple[list[tuple[JournalEntry, str | None, str | None]], int]:
     """Return a page of entries, newest first, with the actor's name and the case's number, and how many there are."""
     conditions: list[sa.ColumnElement[bool]] = []
@@ -64,8 +77,12 @@ def find(
     count = session.scalar(sa.select(sa.func.count()).select_from(JournalEntry).where(*conditions)) or 0
     rows = session.execute(
         sa.select(JournalEntry, Person.name, Case.number)
-        .outerjoin(Person, Person.id == JournalEntry.actor_id).outerjoin(Case, Case.id == JournalEntry.case_id)
-        .where(*conditions).order_by(JournalEntry.id.desc()).limit(per_page).offset((page - 1) * per_page)
+        .outerjoin(Person, Person.id == JournalEntry.actor_id)
+        .outerjoin(Case, Case.id == JournalEntry.case_id)
+        .where(*conditions)
+        .order_by(JournalEntry.id.desc())
+        .limit(per_page)
+        .offset((page - 1) * per_page)
     )
     return [(entry, name, number) for entry, name, number in rows], count
 

@@ -1,4 +1,5 @@
 """Limits: from a profile value and the start of a clock to the instants of a deadline."""
+
 from __future__ import annotations
 
 from calendar import monthrange

@@ -1,4 +1,5 @@
 """Messages: written with the change they tell of, read in the person's list, and sent by mail after the commit."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +24,13 @@ MAX_ATTEMPTS = 8
 
 
 def write(
-    session: Session, people: Iterable[UUID], kind: str, once: str, *, case_id: UUID | None = None, work_item_id: UUID | None = None,
+    session: Session,
+    people: Iterable[UUID],
+    kind: str,
+    once: str,
+    *,
+    case_id: UUID | None = None,
+    work_item_id: UUID | None = None,
     **detail: Any,
 ) -> int:
     """Write a message to people; the same event (`once`) is told to each of them once. Returns how many are new.
@@ -42,8 +49,16 @@ def rows(
     now = clock.now()
     return [
         {
-            "id": new_id(), "person_id": person_id, "kind": kind, "once": once, "case_id": case_id, "work_item_id": work_item_id,
-            "detail": detail, "written_at": now, "next_at": now, "attempts": 0,
+            "id": new_id(),
+            "person_id": person_id,
+            "kind": kind,
+            "once": once,
+            "case_id": case_id,
+            "work_item_id": work_item_id,
+            "detail": detail,
+            "written_at": now,
+            "next_at": now,
+            "attempts": 0,
         }
         for person_id in dict.fromkeys(people)
     ]
@@ -55,18 +70,20 @@ def put(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
         return 0
     dialect = session.get_bind().dialect.name
     insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Message).values(rows)
-    result = session.execute(insert.on_conflict_do_nothing(index_elements=["person_id", "once"]))
+    result = session.execute(insert.on_conflict_do_nothing(index_elements=["person_id", "once"]), execution_options={"preserve_rowcount": True})
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def inbox(session: Session, person_id: UUID, *, limit: int = 50) -> list[Message]:
     """Return a person's messages, unread ones first, newest first."""
-    return list(session.scalars(
-        sa.select(Message)
-        .where(Message.person_id == person_id, Message.written_at <= clock.now())
-        .order_by(Message.read_at.is_not(None), Message.written_at.desc(), Message.id)
-        .limit(limit)
-    ))
+    return list(
+        session.scalars(
+            sa.select(Message)
+            .where(Message.person_id == person_id, Message.written_at <= clock.now())
+            .order_by(Message.read_at.is_not(None), Message.written_at.desc(), Message.id)
+            .limit(limit)
+        )
+    )
 
 
 def unread(session: Session, person_id: UUID) -> int:
@@ -114,7 +131,11 @@ def tell(command: Command, arguments: Mapping[str, Any]) -> None:
     """Tell people that something happened: `whom` is a party and a role (`township.township_reporter`), `what` a key of words."""
     people = ladder(command.session, command.case, [arguments["whom"]])
     write(
-        command.session, people, "told", f"told:{command.case.id}:{command.case.course}:{arguments['what']}", case_id=command.case.id,
+        command.session,
+        people,
+        "told",
+        f"told:{command.case.id}:{command.case.course}:{arguments['what']}",
+        case_id=command.case.id,
         what=arguments["what"],
     )
 

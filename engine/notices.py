@@ -1,4 +1,5 @@
 """Notices: taken, received hop by hop, matched with what is known. Each hop has its own clock."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -92,12 +93,17 @@ def context(session: Session, actor: Actor, kind: CaseKind | None = None) -> tup
     calendar = calendars.current(session)
     functions = {"due": lambda limit, start: _due(values, calendar, limit, start)}
     surroundings = feel.Environment(
-        now=clock.now(), zone=clock.zone(), calendar=calendar, functions={**functions, **environment.RESIDENT_NUMBERS},
+        now=clock.now(),
+        zone=clock.zone(),
+        calendar=calendar,
+        functions={**functions, **environment.RESIDENT_NUMBERS},
         names={"profile": environment.wire(values.values), "case": {"kind": kind.value, "late_report": False}},
     )
     owner = _owner(session, home)
     names = {
-        "person": {**choices.person(actor, home), "hop": _hop(actor).value}, "known": {}, "variables": {},
+        "person": {**choices.person(actor, home), "hop": _hop(actor).value},
+        "known": {},
+        "variables": {},
         "now": feel.to_wire(clock.now().astimezone(clock.zone())),
     }
     makers = {
@@ -147,11 +153,23 @@ def take(session: Session, actor: Actor, answers: Mapping[str, Any], *, key: str
     values = profiles.values(session, case.profile_version_id)
     limit = values.limit(LIMITS[hop]) or limits.Limit(LIMITS[hop], 24, "h")
     notice = Notice(
-        id=new_id(), number=numbers.give(session, cases.office_code(session, case), "TZ"), case_id=case.id, case_kind=kind, hop=hop,
+        id=new_id(),
+        number=numbers.give(session, cases.office_code(session, case), "TZ"),
+        case_id=case.id,
+        case_kind=kind,
+        hop=hop,
         organisation_id=home.id if reporter_is_actor else (facility.id if facility else None),
-        reporter_id=actor.person_id if reporter_is_actor else None, recorded_by_id=actor.person_id, record_id=record.id, event_at=event_at,
-        learned_at=learned_at, notified_at=notified_at, recorded_at=clock.now(), clock_start_at=start,
-        due_at=limits.reckon(limit, start, calendars.current(session)).due_at, late_reason=said.get("late_reason"), command_key=key,
+        reporter_id=actor.person_id if reporter_is_actor else None,
+        recorded_by_id=actor.person_id,
+        record_id=record.id,
+        event_at=event_at,
+        learned_at=learned_at,
+        notified_at=notified_at,
+        recorded_at=clock.now(),
+        clock_start_at=start,
+        due_at=limits.reckon(limit, start, calendars.current(session)).due_at,
+        late_reason=said.get("late_reason"),
+        command_key=key,
     )
     session.add(notice)
     session.flush()
@@ -175,7 +193,13 @@ def timing(session: Session, actor: Actor, answers: Mapping[str, Any]) -> tuple[
 
 
 def receive(
-    session: Session, actor: Actor | None, case: Case, *, received_at: datetime, method: ReceiptMethod, is_read_back: bool,
+    session: Session,
+    actor: Actor | None,
+    case: Case,
+    *,
+    received_at: datetime,
+    method: ReceiptMethod,
+    is_read_back: bool,
     hop: Hop | None = None,
 ) -> Notice:
     """Note who received the latest notice of a case that nobody has received, when and how.
@@ -206,8 +230,12 @@ def match(session: Session, actor: Actor, case: Case) -> list[Code]:
         sa.select(Case, other)
         .outerjoin(other, sa.and_(other.source == Source.CASE, other.source_id == Case.id))
         .where(
-            Case.id != case.id, Case.kind == case.kind, Case.state.not_in(FINAL_STATES), Case.number.is_not(None),
-            Case.event_at.between(case.event_at - SAME_EVENT, case.event_at + SAME_EVENT), permissions.visible(actor),
+            Case.id != case.id,
+            Case.kind == case.kind,
+            Case.state.not_in(FINAL_STATES),
+            Case.number.is_not(None),
+            Case.event_at.between(case.event_at - SAME_EVENT, case.event_at + SAME_EVENT),
+            permissions.visible(actor),
         )
         .order_by(Case.event_at)
         .limit(20)
@@ -225,33 +253,42 @@ def match(session: Session, actor: Actor, case: Case) -> list[Code]:
             moment = row.event_at.astimezone(clock.zone())
             reasons_zh = [word for sign, word in zip(signs, ("证件号码", "姓名", "机构", "乡镇"), strict=True) if sign]
             reasons_en = [word for sign, word in zip(signs, ("identity number", "name", "facility", "township"), strict=True) if sign]
-            found.append((
-                -sum(signs),
-                Code(str(row.id), f"{row.number} {name}，{moment:%m-%d %H:%M}，{'、'.join(reasons_zh)}相同",
-                     f"{row.number} {name}, {moment:%m-%d %H:%M}, same {', '.join(reasons_en)}"),
-            ))
+            found.append(
+                (
+                    -sum(signs),
+                    Code(
+                        str(row.id),
+                        f"{row.number} {name}，{moment:%m-%d %H:%M}，{'、'.join(reasons_zh)}相同",
+                        f"{row.number} {name}, {moment:%m-%d %H:%M}, same {', '.join(reasons_en)}",
+                    ),
+                )
+            )
     return [code for _, code in sorted(found, key=lambda pair: pair[0])]
 
 
 def of_case(session: Session, case_id: UUID) -> list[Notice]:
     """Return the notices of a case, the first one first."""
-    return list(session.scalars(
-        sa.select(Notice)
-        .options(joinedload(Notice.organisation), joinedload(Notice.reporter), joinedload(Notice.receiver), joinedload(Notice.recorded_by))
-        .where(Notice.case_id == case_id)
-        .order_by(Notice.notified_at, Notice.id)
-    ))
+    return list(
+        session.scalars(
+            sa.select(Notice)
+            .options(joinedload(Notice.organisation), joinedload(Notice.reporter), joinedload(Notice.receiver), joinedload(Notice.recorded_by))
+            .where(Notice.case_id == case_id)
+            .order_by(Notice.notified_at, Notice.id)
+        )
+    )
 
 
 def mine(session: Session, actor: Actor, *, limit: int = 30) -> list[Notice]:
     """Return what a person has reported, newest first, with what came of it."""
-    return list(session.scalars(
-        sa.select(Notice)
-        .options(joinedload(Notice.receiver), joinedload(Notice.case), joinedload(Notice.organisation))
-        .where(sa.or_(Notice.recorded_by_id == actor.person_id, Notice.reporter_id == actor.person_id))
-        .order_by(Notice.recorded_at.desc(), Notice.id.desc())
-        .limit(limit)
-    ))
+    return list(
+        session.scalars(
+            sa.select(Notice)
+            .options(joinedload(Notice.receiver), joinedload(Notice.case), joinedload(Notice.organisation))
+            .where(sa.or_(Notice.recorded_by_id == actor.person_id, Notice.reporter_id == actor.person_id))
+            .order_by(Notice.recorded_at.desc(), Notice.id.desc())
+            .limit(limit)
+        )
+    )
 
 
 def find(session: Session, actor: Actor, *, page: int = 1, per_page: int = 25) -> tuple[list[tuple[Notice, str | None]], int]:
@@ -272,10 +309,15 @@ def find(session: Session, actor: Actor, *, page: int = 1, per_page: int = 25) -
 
 def waiting(session: Session, actor: Actor) -> int:
     """Return how many notices of visible cases nobody has received."""
-    return session.scalar(
-        sa.select(sa.func.count()).select_from(Notice).join(Case, Case.id == Notice.case_id)
-        .where(Notice.received_at.is_(None), Case.state == CaseState.NOTIFIED, permissions.visible(actor))
-    ) or 0
+    return (
+        session.scalar(
+            sa.select(sa.func.count())
+            .select_from(Notice)
+            .join(Case, Case.id == Notice.case_id)
+            .where(Notice.received_at.is_(None), Case.state == CaseState.NOTIFIED, permissions.visible(actor))
+        )
+        or 0
+    )
 
 
 # ── services ──
@@ -290,8 +332,12 @@ def receive_notice(command: Command, arguments: Mapping[str, Any]) -> None:
     """
     try:
         receive(
-            command.session, command.actor, command.case, received_at=feel.from_wire(arguments["received_at"]),
-            method=ReceiptMethod(arguments["method"]), is_read_back=bool(arguments.get("read_back")),
+            command.session,
+            command.actor,
+            command.case,
+            received_at=feel.from_wire(arguments["received_at"]),
+            method=ReceiptMethod(arguments["method"]),
+            is_read_back=bool(arguments.get("read_back")),
         )
     except NotFound:
         return
@@ -314,11 +360,21 @@ def pass_notice_on(command: Command, arguments: Mapping[str, Any]) -> None:
     organisation = session.scalar(sa.select(Organisation).where(Organisation.id == case.township_id)) if case.township_id else None
     record = records.current(session, case.id, "pass_on")
     notice = Notice(
-        id=new_id(), number=numbers.give(session, cases.office_code(session, case), "TZ"), case_id=case.id, case_kind=case.kind,
-        hop=Hop.TOWNSHIP, organisation_id=organisation.id if organisation else None, reporter_id=actor.person_id,
-        recorded_by_id=actor.person_id, record_id=record.id if record else first.record_id, event_at=first.event_at,
-        learned_at=max(learned_at, first.event_at), notified_at=max(notified_at, learned_at), recorded_at=clock.now(),
-        clock_start_at=learned_at, due_at=limits.reckon(limit, learned_at, calendars.current(session)).due_at,
+        id=new_id(),
+        number=numbers.give(session, cases.office_code(session, case), "TZ"),
+        case_id=case.id,
+        case_kind=case.kind,
+        hop=Hop.TOWNSHIP,
+        organisation_id=organisation.id if organisation else None,
+        reporter_id=actor.person_id,
+        recorded_by_id=actor.person_id,
+        record_id=record.id if record else first.record_id,
+        event_at=first.event_at,
+        learned_at=max(learned_at, first.event_at),
+        notified_at=max(notified_at, learned_at),
+        recorded_at=clock.now(),
+        clock_start_at=learned_at,
+        due_at=limits.reckon(limit, learned_at, calendars.current(session)).due_at,
         late_reason=arguments.get("late_reason"),
     )
     session.add(notice)
@@ -371,4 +427,3 @@ def _receivers(session: Session, home: Organisation, owner: Organisation) -> lis
 def _due(values: profiles.Values, calendar: limits.WorkingCalendar, key: str, start: Any) -> datetime | None:
     limit = values.limit(key) if key in values.content["limits"] else None
     return limits.reckon(limit, start, calendar).due_at if limit and isinstance(start, datetime) else None
-

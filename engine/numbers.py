@@ -1,4 +1,5 @@
 """Numbers that people read aloud: of notices, cases, items and files in sequence; of packets and incidents at random."""
+
 from __future__ import annotations
 
 import secrets
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
 # No letters or digits that are taken for one another.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 KINDS = {
-    "maternal_death": "MD", "maternal_death_late": "ML", "pregnancy_associated": "PA", "neonatal_death": "ND", "infant_death": "ID",
-    "u5_death": "UD", "perinatal_death": "PD", "maternal_near_miss": "MN", "neonatal_near_miss": "NN",
+    "maternal_death": "MD",
+    "maternal_death_late": "ML",
+    "pregnancy_associated": "PA",
+    "neonatal_death": "ND",
+    "infant_death": "ID",
+    "u5_death": "UD",
+    "perinatal_death": "PD",
+    "maternal_near_miss": "MN",
+    "neonatal_near_miss": "NN",
 }
 
 

@@ -1,4 +1,5 @@
 """Organisations: the tree from village to province, and who has a part in a case."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,8 +70,12 @@ def parties(session: Session, *, facility: Organisation | None, township: Organi
     administration = nearest(session, owner.path, OrganisationKind.HEALTH_ADMINISTRATION)
     upper = nearest(session, owner.path, OrganisationKind.MCH_INSTITUTION, above=1)
     found: dict[str, Organisation | None] = {
-        "owner": owner, "facility": facility, "township": township, "reporting": facility or township,
-        "administration": administration, "upper": upper or owner,
+        "owner": owner,
+        "facility": facility,
+        "township": township,
+        "reporting": facility or township,
+        "administration": administration,
+        "upper": upper or owner,
     }
     return {capacity: str(organisation.id) for capacity, organisation in found.items() if organisation is not None}
 
@@ -83,8 +88,11 @@ def people_with(session: Session, organisation_id: UUID | None, roles: Iterable[
         sa.select(Appointment.person_id, Appointment.role)
         .join(Person)
         .where(
-            Appointment.organisation_id == organisation_id, Appointment.role.in_(tuple(roles)), Person.is_active,
-            Appointment.from_on <= on, sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= on),
+            Appointment.organisation_id == organisation_id,
+            Appointment.role.in_(tuple(roles)),
+            Person.is_active,
+            Appointment.from_on <= on,
+            sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= on),
         )
         .order_by(Appointment.from_on, Appointment.person_id)
     )

@@ -1,4 +1,5 @@
 """Packets: the redacted copy that reviewers read: made from the records by identity class, checked, released, withdrawn."""
+
 from __future__ import annotations
 
 import contextlib
@@ -44,8 +45,16 @@ if TYPE_CHECKING:
     from engine.projection import Command
 
 REDACTION, SITTING, RESITTING, OPINION = "redaction", "sitting", "resitting", "opinion"
-SHOWN_FORMS = ("report_card", "case_report", "facility_discussion", "facility_annex", "community_annex", "onsite_record", "investigation_report",
-               "supplement")
+SHOWN_FORMS = (
+    "report_card",
+    "case_report",
+    "facility_discussion",
+    "facility_annex",
+    "community_annex",
+    "onsite_record",
+    "investigation_report",
+    "supplement",
+)
 COVERED = "〔已遮盖〕"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _RESIDENT = re.compile(r"[1-9１-９][\d０-９\s]{16,22}[\dXxＸｘ０-９]")
@@ -64,17 +73,20 @@ def readable(actor: Actor) -> sa.ColumnElement[bool]:
     step of the case on the committee's data before them.
     """
     reader = sa.exists().where(
-        PacketReader.packet_id == Packet.id, PacketReader.person_id == actor.person_id, PacketReader.declared_at.is_not(None),
+        PacketReader.packet_id == Packet.id,
+        PacketReader.person_id == actor.person_id,
+        PacketReader.declared_at.is_not(None),
         PacketReader.recused_at.is_(None),
     )
-    recused = sa.exists().where(
-        PacketReader.packet_id == Packet.id, PacketReader.person_id == actor.person_id, PacketReader.recused_at.is_not(None)
-    )
+    recused = sa.exists().where(PacketReader.packet_id == Packet.id, PacketReader.person_id == actor.person_id, PacketReader.recused_at.is_not(None))
     offices = actor.organisations(Role.SECRETARY)
     secretary = sa.exists().where(Case.id == Packet.case_id, Case.owner_id.in_(offices)) if offices else sa.false()
     step = sa.exists().where(
-        WorkItem.case_id == Packet.case_id, WorkItem.course == Packet.course, WorkItem.audience == Audience.COMMITTEE.value,
-        WorkItem.form.in_(("upper_review", "conclusion", "minutes")), permissions.may_hand_in(actor),
+        WorkItem.case_id == Packet.case_id,
+        WorkItem.course == Packet.course,
+        WorkItem.audience == Audience.COMMITTEE.value,
+        WorkItem.form.in_(("upper_review", "conclusion", "minutes")),
+        permissions.may_hand_in(actor),
     )
     return sa.and_(Packet.released_at.is_not(None), Packet.withdrawn_at.is_(None), ~recused, sa.or_(reader, secretary, step))
 
@@ -103,7 +115,10 @@ def opinions(session: Session, actor: Actor, packet: Packet) -> list[tuple[Recor
         sa.select(Record, Person.name)
         .join(Person, Person.id == Record.submitted_by_id)
         .where(
-            Record.case_id == packet.case_id, Record.course == packet.course, Record.form == OPINION, Record.is_current,
+            Record.case_id == packet.case_id,
+            Record.course == packet.course,
+            Record.form == OPINION,
+            Record.is_current,
             sa.or_(Record.submitted_by_id == actor.person_id, Record.revealed_at.is_not(None)),
         )
         .order_by(Record.submitted_at)
@@ -113,19 +128,28 @@ def opinions(session: Session, actor: Actor, packet: Packet) -> list[tuple[Recor
 
 def committee_records(session: Session, packet: Packet) -> list[Record]:
     """Return the committee's records of a packet's course: sitting, minutes, conclusion, signatures."""
-    return list(session.scalars(
-        sa.select(Record)
-        .where(Record.case_id == packet.case_id, Record.course == packet.course, Record.audience == Audience.COMMITTEE, Record.is_current,
-               Record.form.in_(("sitting", "minutes", "conclusion", "upper_review", "collective_review")))
-        .order_by(Record.submitted_at)
-    ))
+    return list(
+        session.scalars(
+            sa.select(Record)
+            .where(
+                Record.case_id == packet.case_id,
+                Record.course == packet.course,
+                Record.audience == Audience.COMMITTEE,
+                Record.is_current,
+                Record.form.in_(("sitting", "minutes", "conclusion", "upper_review", "collective_review")),
+            )
+            .order_by(Record.submitted_at)
+        )
+    )
 
 
 def of_case(session: Session, case_id: UUID, course: int) -> Packet | None:
     """Return the packet of a case's course that is not withdrawn, or the last one."""
     return session.scalar(
-        sa.select(Packet).where(Packet.case_id == case_id, Packet.course == course)
-        .order_by(Packet.withdrawn_at.is_not(None), Packet.redacted_at.desc()).limit(1)
+        sa.select(Packet)
+        .where(Packet.case_id == case_id, Packet.course == course)
+        .order_by(Packet.withdrawn_at.is_not(None), Packet.redacted_at.desc())
+        .limit(1)
     )
 
 
@@ -155,9 +179,11 @@ def terms(session: Session, case: Case, deployed: Deployed) -> Terms:
         sa.select(Organisation).join(CaseParty, CaseParty.organisation_id == Organisation.id).where(CaseParty.case_id == case.id)
     ).all()
     places = {name for organisation in parties for name in (organisation.name, organisation.short_name) if name}
-    people = set(session.scalars(
-        sa.select(Person.name).join(Appointment).where(Appointment.organisation_id.in_([organisation.id for organisation in parties]))
-    ))
+    people = set(
+        session.scalars(
+            sa.select(Person.name).join(Appointment).where(Appointment.organisation_id.in_([organisation.id for organisation in parties]))
+        )
+    )
     found = session.scalars(sa.select(Record).where(Record.case_id == case.id)).all()
     said = [pair for record in found if record.form in deployed.forms for pair in _values_of(deployed.forms[record.form].fields, record.answers, "P")]
     names = _organisation_names(session, [value for _, value in said])
@@ -204,7 +230,33 @@ def _name_parts(name: str) -> set[str]:
 
 
 _DOUBLE_SURNAMES = frozenset(
-    ["欧阳", "上官", "司马", "诸葛", "东方", "夏侯", "皇甫", "尉迟", "公孙", "慕容", "令狐", "长孙", "宇文", "司徒", "闻人", "南宫", "端木", "百里", "东郭", "呼延", "轩辕", "完颜", "耶律", "拓跋", "独孤"]
+    [
+        "欧阳",
+        "上官",
+        "司马",
+        "诸葛",
+        "东方",
+        "夏侯",
+        "皇甫",
+        "尉迟",
+        "公孙",
+        "慕容",
+        "令狐",
+        "长孙",
+        "宇文",
+        "司徒",
+        "闻人",
+        "南宫",
+        "端木",
+        "百里",
+        "东郭",
+        "呼延",
+        "轩辕",
+        "完颜",
+        "耶律",
+        "拓跋",
+        "独孤",
+    ]
 )
 
 
@@ -376,9 +428,14 @@ def _values_of(fields: Iterable[Field], answers: Mapping[str, Any], identity: st
 
 def preview(session: Session, case: Case, deployed: Deployed) -> dict[str, Any]:
     """Return what the records give to a packet without the redaction officer's own words."""
-    latest = {record.form: record for record in session.scalars(
-        sa.select(Record).where(Record.case_id == case.id, Record.form.in_(SHOWN_FORMS), Record.is_current).order_by(Record.submitted_at, Record.id)
-    )}
+    latest = {
+        record.form: record
+        for record in session.scalars(
+            sa.select(Record)
+            .where(Record.case_id == case.id, Record.form.in_(SHOWN_FORMS), Record.is_current)
+            .order_by(Record.submitted_at, Record.id)
+        )
+    }
     shown = [(deployed.forms[key], latest[key].answers) for key in SHOWN_FORMS if key in latest and key in deployed.forms]
     names = _organisation_names(session, [value for form, answers in shown for _, value in _values_of(form.fields, answers, "P")])
     maker = _Maker(names, terms(session, case, deployed), _day0(case, latest))
@@ -408,8 +465,12 @@ def make(session: Session, case: Case, deployed: Deployed, by: UUID) -> Packet:
         raise StepFailed(element=None, reason="no redaction")
     said = record.answers
     content = {
-        "title": said["title"], "narrative": said["narrative"], "timeline": said.get("timeline", []), "blinding": said.get("blinding"),
-        **preview(session, case, deployed), "kind": case.kind.value,
+        "title": said["title"],
+        "narrative": said["narrative"],
+        "timeline": said.get("timeline", []),
+        "blinding": said.get("blinding"),
+        **preview(session, case, deployed),
+        "kind": case.kind.value,
     }
     hashed = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     former = of_case(session, case.id, case.course)
@@ -419,8 +480,15 @@ def make(session: Session, case: Case, deployed: Deployed, by: UUID) -> Packet:
     while numbers.exists(session, Packet.number, number):
         number = numbers.at_random()
     packet = Packet(
-        id=new_id(), number=number, case_id=case.id, course=case.course, title=said["title"][:120], content=content, content_hash=hashed,
-        redacted_by_id=by, redacted_at=clock.now(),
+        id=new_id(),
+        number=number,
+        case_id=case.id,
+        course=case.course,
+        title=said["title"][:120],
+        content=content,
+        content_hash=hashed,
+        redacted_by_id=by,
+        redacted_at=clock.now(),
     )
     session.add(packet)
     session.flush()
@@ -446,13 +514,23 @@ def variables(session: Session, case: Case, item: WorkItem, wanted: Set[str] | N
         panel = panel_rows(session, case)
         found |= {"attendance": panel, "panel_size": len(panel)}
     if wanted is None or wanted & {"opinions", "missing", "all_in"}:
-        given, missing = session.execute(sa.select(
-            sa.select(sa.func.count()).select_from(Record)
-            .where(Record.case_id == case.id, Record.course == case.course, Record.form == OPINION, Record.is_current).scalar_subquery(),
-            sa.select(sa.func.count()).select_from(WorkItem)
-            .where(WorkItem.case_id == case.id, WorkItem.course == case.course, WorkItem.form == OPINION,
-                   WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED))).scalar_subquery(),
-        )).one()
+        given, missing = session.execute(
+            sa.select(
+                sa.select(sa.func.count())
+                .select_from(Record)
+                .where(Record.case_id == case.id, Record.course == case.course, Record.form == OPINION, Record.is_current)
+                .scalar_subquery(),
+                sa.select(sa.func.count())
+                .select_from(WorkItem)
+                .where(
+                    WorkItem.case_id == case.id,
+                    WorkItem.course == case.course,
+                    WorkItem.form == OPINION,
+                    WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED)),
+                )
+                .scalar_subquery(),
+            )
+        ).one()
         found |= {"opinions": given, "missing": missing, "all_in": missing == 0}
     return found
 
@@ -473,10 +551,13 @@ def panel_rows(session: Session, case: Case) -> list[dict[str, Any]]:
     for person_id, discipline in session.execute(sa.select(Person.id, Person.discipline).where(Person.id.in_(keys))):
         rows[str(person_id)]["discipline"] = discipline
     reader = aliased(PacketReader)
-    recused = set(session.scalars(
-        sa.select(reader.person_id).join(Packet, Packet.id == reader.packet_id)
-        .where(Packet.case_id == case.id, Packet.course == case.course, reader.recused_at.is_not(None))
-    ))
+    recused = set(
+        session.scalars(
+            sa.select(reader.person_id)
+            .join(Packet, Packet.id == reader.packet_id)
+            .where(Packet.case_id == case.id, Packet.course == case.course, reader.recused_at.is_not(None))
+        )
+    )
     for key, row in rows.items():
         row["presence"] = "recused" if UUID(key) in recused else "present"
     return list(rows.values())
@@ -577,7 +658,8 @@ def reveal_opinions(command: Command, arguments: Mapping[str, Any]) -> None:
     command.session.execute(
         sa.update(Record)
         .where(Record.case_id == command.case.id, Record.course == command.case.course, Record.form == OPINION, Record.revealed_at.is_(None))
-        .values(revealed_at=clock.now()).execution_options(synchronize_session=False)
+        .values(revealed_at=clock.now())
+        .execution_options(synchronize_session=False)
     )
 
 

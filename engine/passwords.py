@@ -1,4 +1,5 @@
 """Passwords: how they are kept, and which ones an installation accepts."""
+
 from __future__ import annotations
 
 import unicodedata
@@ -35,7 +36,51 @@ RULES = {
     "gbt22239": Rules("gbt22239", N_("GB/T 22239（等级保护）"), 8, 3, timedelta(days=90), 5, 5, timedelta(minutes=30)),
     "nist80063b": Rules("nist80063b", N_("NIST 800-63B"), 15, 1, None, 0, 10, timedelta(minutes=15)),
 }
-COMMON = frozenset(["password", "passw0rd", "password1", "password123", "12345678", "123456789", "1234567890", "qwertyuiop", "qwerty123", "1qaz2wsx", "1qaz@wsx", "abc12345", "abcd1234", "a1234567", "admin123", "admin@123", "administrator", "root1234", "welcome1", "letmein1", "iloveyou", "11111111", "00000000", "88888888", "66666666", "12344321", "87654321", "asdfghjkl", "pingshen", "pingshen123", "woaini1314", "5201314520", "qq123456", "aa123456", "zaq12wsx", "p@ssw0rd", "passw@rd1", "changeme", "yiyuan123", "fuyou123", "baojianyuan"])
+COMMON = frozenset(
+    [
+        "password",
+        "passw0rd",
+        "password1",
+        "password123",
+        "12345678",
+        "123456789",
+        "1234567890",
+        "qwertyuiop",
+        "qwerty123",
+        "1qaz2wsx",
+        "1qaz@wsx",
+        "abc12345",
+        "abcd1234",
+        "a1234567",
+        "admin123",
+        "admin@123",
+        "administrator",
+        "root1234",
+        "welcome1",
+        "letmein1",
+        "iloveyou",
+        "11111111",
+        "00000000",
+        "88888888",
+        "66666666",
+        "12344321",
+        "87654321",
+        "asdfghjkl",
+        "pingshen",
+        "pingshen123",
+        "woaini1314",
+        "5201314520",
+        "qq123456",
+        "aa123456",
+        "zaq12wsx",
+        "p@ssw0rd",
+        "passw@rd1",
+        "changeme",
+        "yiyuan123",
+        "fuyou123",
+        "baojianyuan",
+    ]
+)
 
 
 class PasswordRefused(EngineError):

@@ -1,4 +1,5 @@
 """People: accounts, appointments, signing in and out, the second factor."""
+
 from __future__ import annotations
 
 import base64
@@ -111,7 +112,13 @@ def sign_in(session: Session, policy: Policy, username: str, password: str, *, a
         person.must_change_password = True
     secret, now = secrets.token_urlsafe(32), clock.now()
     row = SignIn(
-        id=new_id(), secret_hash=_hash(secret), person_id=person.id, began_at=now, seen_at=now, confirmed_at=now, address=address[:45],
+        id=new_id(),
+        secret_hash=_hash(secret),
+        person_id=person.id,
+        began_at=now,
+        seen_at=now,
+        confirmed_at=now,
+        address=address[:45],
         device=device[:120],
     )
     session.add(row)
@@ -171,9 +178,7 @@ def _hash(secret: str) -> str:
 def of_secret(session: Session, policy: Policy, secret: str) -> SignIn | None:
     """Return the running session of a cookie; one that was ended, idle too long or is too old is none."""
     now = clock.now()
-    row = session.scalar(
-        sa.select(SignIn).options(joinedload(SignIn.person)).where(SignIn.secret_hash == _hash(secret), SignIn.ended_at.is_(None))
-    )
+    row = session.scalar(sa.select(SignIn).options(joinedload(SignIn.person)).where(SignIn.secret_hash == _hash(secret), SignIn.ended_at.is_(None)))
     if row is None or not row.person.is_active or now - row.seen_at > policy.idle or now - row.began_at > policy.lasts:
         return None
     return row
@@ -213,11 +218,13 @@ def keep_search(session: Session, row: SignIn, words: str) -> str:
 def sign_ins(session: Session, policy: Policy, person_id: UUID) -> list[SignIn]:
     """Return the running sessions of a person, newest first."""
     now = clock.now()
-    return list(session.scalars(
-        sa.select(SignIn)
-        .where(SignIn.person_id == person_id, SignIn.ended_at.is_(None), SignIn.seen_at > now - policy.idle, SignIn.began_at > now - policy.lasts)
-        .order_by(SignIn.seen_at.desc())
-    ))
+    return list(
+        session.scalars(
+            sa.select(SignIn)
+            .where(SignIn.person_id == person_id, SignIn.ended_at.is_(None), SignIn.seen_at > now - policy.idle, SignIn.began_at > now - policy.lasts)
+            .order_by(SignIn.seen_at.desc())
+        )
+    )
 
 
 # ── the second factor ──
@@ -355,7 +362,9 @@ def issue_password(session: Session, policy: Policy, actor: Actor, person: Perso
 def _set_password(policy: Policy, person: Person, new: str) -> None:
     previous = [*person.previous_passwords, *([person.password_hash] if person.password_hash else [])][-max(policy.rules.remembered, 1) :]
     passwords.check(
-        new, policy.rules, own_words=[word for word in (person.username, person.name, person.phone) if word],
+        new,
+        policy.rules,
+        own_words=[word for word in (person.username, person.name, person.phone) if word],
         previous=previous if policy.rules.remembered else [person.password_hash] if person.password_hash else [],
     )
     person.previous_passwords = previous[-policy.rules.remembered :] if policy.rules.remembered else []
@@ -376,8 +385,12 @@ def find(session: Session, words: str = "", *, page: int = 1, per_page: int = 50
         condition = sa.or_(Person.name.icontains(plain, autoescape=True), Person.username.icontains(plain, autoescape=True), unit)
     count = session.scalar(sa.select(sa.func.count()).select_from(Person).where(condition)) or 0
     rows = session.scalars(
-        sa.select(Person).options(selectinload(Person.appointments).joinedload(Appointment.organisation)).where(condition)
-        .order_by(Person.is_active.desc(), Person.name, Person.username).limit(per_page).offset((page - 1) * per_page)
+        sa.select(Person)
+        .options(selectinload(Person.appointments).joinedload(Appointment.organisation))
+        .where(condition)
+        .order_by(Person.is_active.desc(), Person.name, Person.username)
+        .limit(per_page)
+        .offset((page - 1) * per_page)
     ).all()
     return rows, count
 
@@ -403,8 +416,16 @@ def get(session: Session, username: str) -> Person:
 
 
 def add(
-    session: Session, actor: Actor | None, *, username: str, name: str, realm: Realm | None = None, phone: str | None = None,
-    email: str | None = None, title: Title | None = None, discipline: str | None = None,
+    session: Session,
+    actor: Actor | None,
+    *,
+    username: str,
+    name: str,
+    realm: Realm | None = None,
+    phone: str | None = None,
+    email: str | None = None,
+    title: Title | None = None,
+    discipline: str | None = None,
 ) -> Person:
     """Make an account without a password.
 
@@ -418,8 +439,17 @@ def add(
         raise InvalidInput
     realm = realm or session.scalars(sa.select(Installation.realm)).one()
     person = Person(
-        id=new_id(), username=plain, name=name.strip(), realm=realm, phone=(phone or "").strip() or None, email=(email or "").strip() or None,
-        title=title, discipline=discipline or None, created_at=clock.now(), previous_passwords=[], recovery_codes=[],
+        id=new_id(),
+        username=plain,
+        name=name.strip(),
+        realm=realm,
+        phone=(phone or "").strip() or None,
+        email=(email or "").strip() or None,
+        title=title,
+        discipline=discipline or None,
+        created_at=clock.now(),
+        previous_passwords=[],
+        recovery_codes=[],
     )
     session.add(person)
     session.flush()
@@ -441,7 +471,13 @@ def change(session: Session, actor: Actor, person: Person, **values: Any) -> Non
 
 
 def appoint(
-    session: Session, actor: Actor | None, person: Person, role: Role, organisation: Organisation, *, from_on: date | None = None,
+    session: Session,
+    actor: Actor | None,
+    person: Person,
+    role: Role,
+    organisation: Organisation,
+    *,
+    from_on: date | None = None,
     until_on: date | None = None,
 ) -> Appointment:
     """Give a person a role in an organisation.
@@ -455,7 +491,8 @@ def appoint(
         raise InvalidInput
     held = session.scalars(
         sa.select(Appointment).where(
-            Appointment.person_id == person.id, sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= begins),
+            Appointment.person_id == person.id,
+            sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= begins),
             Appointment.from_on <= until_on if until_on else sa.true(),
         )
     ).all()
@@ -466,9 +503,7 @@ def appoint(
     appointment = Appointment(id=new_id(), person_id=person.id, role=role, organisation_id=organisation.id, from_on=begins, until_on=until_on)
     session.add(appointment)
     session.flush()
-    journal.record(
-        session, actor, "person:appoint", object_id=person.id, role=role.value, organisation=organisation.code, from_on=str(begins)
-    )
+    journal.record(session, actor, "person:appoint", object_id=person.id, role=role.value, organisation=organisation.code, from_on=str(begins))
     return appointment
 
 
@@ -488,8 +523,11 @@ def dismiss(session: Session, actor: Actor, appointment_id: UUID, *, on: date | 
     session.execute(
         sa.update(WorkItem)
         .where(
-            WorkItem.person_id == appointment.person_id, WorkItem.role == appointment.role, WorkItem.organisation_id == appointment.organisation_id,
-            WorkItem.state == WorkItemState.RESERVED, WorkItem.is_assigned.is_(False),
+            WorkItem.person_id == appointment.person_id,
+            WorkItem.role == appointment.role,
+            WorkItem.organisation_id == appointment.organisation_id,
+            WorkItem.state == WorkItemState.RESERVED,
+            WorkItem.is_assigned.is_(False),
         )
         .values(state=WorkItemState.READY, person_id=None, claimed_at=None)
     )

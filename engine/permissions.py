@@ -1,4 +1,5 @@
 """Who may do what: permissions per role, and which cases an actor may see. Nothing is allowed that is not named here."""
+
 from __future__ import annotations
 
 import enum
@@ -46,39 +47,64 @@ _STAFF = {P.WORK_ITEM_HAND_IN, P.ORGANISATION_READ, P.PROCEDURE_READ, P.PROFILE_
 _CASE = {P.CASE_LIST, P.CASE_READ}
 _COMMITTEE = {P.WORK_ITEM_HAND_IN, P.PACKET_READ, P.PROCEDURE_READ, P.PROFILE_READ}
 
-PERMISSIONS: dict[Role, frozenset[Permission]] = {role: frozenset(granted) for role, granted in {
-    R.VILLAGE_REPORTER: {P.NOTICE_TAKE, P.NOTICE_READ, P.WORK_ITEM_HAND_IN},
-    R.TOWNSHIP_REPORTER: {*_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.RECTIFICATION_READ},
-    R.FACILITY_REPORTER: {*_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.RECTIFICATION_READ},
-    R.OBSTETRIC_SAFETY_OFFICE: {*_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.RECTIFICATION_READ},
-    R.UNIT_HEAD: {*_STAFF, *_CASE, P.NOTICE_READ, P.RECTIFICATION_READ},
-    R.QC_OFFICER: {
-        *_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.CASE_HOLD, P.CASE_MERGE, P.CASE_REOPEN, P.CASE_JOURNAL, P.CONCLUSION_READ,
-        P.RECTIFICATION_READ, P.PERSON_READ,
-    },
-    R.MCH_HEAD: {
-        *_STAFF, *_CASE, P.NOTICE_READ, P.CASE_HOLD, P.CASE_MERGE, P.CASE_REOPEN, P.CASE_JOURNAL, P.CONCLUSION_READ, P.RECTIFICATION_READ,
-        P.PERSON_READ,
-    },
-    R.INVESTIGATOR: {*_STAFF, P.CASE_LIST, P.CASE_READ_ASSIGNED},
-    R.REDACTION_OFFICER: {*_STAFF, P.CASE_LIST, P.CASE_READ_ASSIGNED},
-    R.COMMITTEE_CHAIR: _COMMITTEE,
-    R.COMMITTEE_DEPUTY: _COMMITTEE,
-    R.COMMITTEE_MEMBER: _COMMITTEE,
-    R.SECRETARY: _COMMITTEE,
-    R.HEALTH_ADMINISTRATION: {
-        P.WORK_ITEM_HAND_IN, P.ORGANISATION_READ, P.PROCEDURE_READ, P.PROFILE_READ, P.CONCLUSION_READ, P.RECTIFICATION_READ,
-        P.ACCOUNTABILITY_READ,
-    },
-    R.ACCOUNTABILITY_OFFICER: {P.WORK_ITEM_HAND_IN, P.ACCOUNTABILITY_READ, P.RECTIFICATION_READ},
-    R.RECTIFICATION_OWNER: {P.WORK_ITEM_HAND_IN, P.RECTIFICATION_READ},
-    R.VERIFIER: {P.WORK_ITEM_HAND_IN, P.RECTIFICATION_READ},
-    R.UPPER_REVIEWER: _COMMITTEE,
-    R.PROCESS_ADMINISTRATOR: {P.PROCEDURE_READ, P.PROFILE_READ, P.ORGANISATION_READ, P.CALENDAR_EDIT},
-    R.SYSTEM_ADMINISTRATOR: {P.ORGANISATION_READ, P.ORGANISATION_EDIT, P.PERSON_READ, P.PERSON_EDIT, P.INCIDENT_RETRY, P.CALENDAR_EDIT},
-    R.SECURITY_ADMINISTRATOR: {P.ORGANISATION_READ, P.PERSON_READ, P.ROLE_APPOINT},
-    R.AUDIT_ADMINISTRATOR: {P.ORGANISATION_READ, P.PERSON_READ, P.JOURNAL_READ},
-}.items()}
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    role: frozenset(granted)
+    for role, granted in {
+        R.VILLAGE_REPORTER: {P.NOTICE_TAKE, P.NOTICE_READ, P.WORK_ITEM_HAND_IN},
+        R.TOWNSHIP_REPORTER: {*_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.RECTIFICATION_READ},
+        R.FACILITY_REPORTER: {*_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.RECTIFICATION_READ},
+        R.OBSTETRIC_SAFETY_OFFICE: {*_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.RECTIFICATION_READ},
+        R.UNIT_HEAD: {*_STAFF, *_CASE, P.NOTICE_READ, P.RECTIFICATION_READ},
+        R.QC_OFFICER: {
+            *_STAFF,
+            *_CASE,
+            P.NOTICE_TAKE,
+            P.NOTICE_READ,
+            P.CASE_HOLD,
+            P.CASE_MERGE,
+            P.CASE_REOPEN,
+            P.CASE_JOURNAL,
+            P.CONCLUSION_READ,
+            P.RECTIFICATION_READ,
+            P.PERSON_READ,
+        },
+        R.MCH_HEAD: {
+            *_STAFF,
+            *_CASE,
+            P.NOTICE_READ,
+            P.CASE_HOLD,
+            P.CASE_MERGE,
+            P.CASE_REOPEN,
+            P.CASE_JOURNAL,
+            P.CONCLUSION_READ,
+            P.RECTIFICATION_READ,
+            P.PERSON_READ,
+        },
+        R.INVESTIGATOR: {*_STAFF, P.CASE_LIST, P.CASE_READ_ASSIGNED},
+        R.REDACTION_OFFICER: {*_STAFF, P.CASE_LIST, P.CASE_READ_ASSIGNED},
+        R.COMMITTEE_CHAIR: _COMMITTEE,
+        R.COMMITTEE_DEPUTY: _COMMITTEE,
+        R.COMMITTEE_MEMBER: _COMMITTEE,
+        R.SECRETARY: _COMMITTEE,
+        R.HEALTH_ADMINISTRATION: {
+            P.WORK_ITEM_HAND_IN,
+            P.ORGANISATION_READ,
+            P.PROCEDURE_READ,
+            P.PROFILE_READ,
+            P.CONCLUSION_READ,
+            P.RECTIFICATION_READ,
+            P.ACCOUNTABILITY_READ,
+        },
+        R.ACCOUNTABILITY_OFFICER: {P.WORK_ITEM_HAND_IN, P.ACCOUNTABILITY_READ, P.RECTIFICATION_READ},
+        R.RECTIFICATION_OWNER: {P.WORK_ITEM_HAND_IN, P.RECTIFICATION_READ},
+        R.VERIFIER: {P.WORK_ITEM_HAND_IN, P.RECTIFICATION_READ},
+        R.UPPER_REVIEWER: _COMMITTEE,
+        R.PROCESS_ADMINISTRATOR: {P.PROCEDURE_READ, P.PROFILE_READ, P.ORGANISATION_READ, P.CALENDAR_EDIT},
+        R.SYSTEM_ADMINISTRATOR: {P.ORGANISATION_READ, P.ORGANISATION_EDIT, P.PERSON_READ, P.PERSON_EDIT, P.INCIDENT_RETRY, P.CALENDAR_EDIT},
+        R.SECURITY_ADMINISTRATOR: {P.ORGANISATION_READ, P.PERSON_READ, P.ROLE_APPOINT},
+        R.AUDIT_ADMINISTRATOR: {P.ORGANISATION_READ, P.PERSON_READ, P.JOURNAL_READ},
+    }.items()
+}
 
 # Roles that see names: a second factor is asked of them in production.
 IDENTIFIED_ROLES = frozenset(
@@ -120,9 +146,7 @@ def visible(actor: Actor, permission: Permission = Permission.CASE_READ) -> sa.C
     prefixes = reaches(actor, permission)
     if prefixes:
         party = aliased(Organisation)
-        conditions.append(
-            sa.exists().where(CaseParty.case_id == Case.id, CaseParty.organisation_id == party.id, within(party.path, prefixes))
-        )
+        conditions.append(sa.exists().where(CaseParty.case_id == Case.id, CaseParty.organisation_id == party.id, within(party.path, prefixes)))
     if permission is Permission.CASE_READ and allows(actor, Permission.CASE_READ_ASSIGNED):
         conditions.append(sa.exists().where(WorkItem.case_id == Case.id, WorkItem.audience.in_(("case", "office")), mine_or_claimable(actor)))
     return sa.or_(*conditions) if conditions else sa.false()

@@ -1,4 +1,5 @@
 """Procedures: checked, kept byte for byte as a version, activated; each version is parsed once per process."""
+
 from __future__ import annotations
 
 import hashlib
@@ -49,9 +50,7 @@ def shipped() -> list[str]:
 def shipped_files(key: str) -> dict[str, bytes]:
     """Return the files of a shipped procedure: its folder, the diagrams it calls and the forms they name."""
     root = resources.files("bpmn")
-    files = {
-        entry.name: entry.read_bytes() for entry in (root / key).iterdir() if entry.name == MANIFEST or entry.name.endswith(".bpmn")
-    }
+    files = {entry.name: entry.read_bytes() for entry in (root / key).iterdir() if entry.name == MANIFEST or entry.name.endswith(".bpmn")}
     manifest = tomllib.loads(files[MANIFEST].decode())
     for part in manifest["shared"]:
         files[f"shared/{part}.bpmn"] = (root / "shared" / f"{part}.bpmn").read_bytes()
@@ -86,20 +85,20 @@ def deploy(session: Session, actor: Actor | None, files: Mapping[str, bytes], co
     CaseKind(manifest["case_kind"])
     procedure = session.scalar(sa.select(Procedure).where(Procedure.key == manifest["key"]))
     if procedure is None:
-        procedure = Procedure(
-            key=manifest["key"], name=manifest["name"], name_en=manifest["name_en"], case_kind=manifest["case_kind"]
-        )
+        procedure = Procedure(key=manifest["key"], name=manifest["name"], name_en=manifest["name_en"], case_kind=manifest["case_kind"])
         session.add(procedure)
         session.flush()
-    known = session.scalar(
-        sa.select(ProcedureVersion).where(ProcedureVersion.procedure_id == procedure.id, ProcedureVersion.digest == digest(files))
-    )
+    known = session.scalar(sa.select(ProcedureVersion).where(ProcedureVersion.procedure_id == procedure.id, ProcedureVersion.digest == digest(files)))
     if known is not None:
         return known
     last = session.scalar(sa.select(sa.func.max(ProcedureVersion.number)).where(ProcedureVersion.procedure_id == procedure.id))
     version = ProcedureVersion(
-        procedure_id=procedure.id, number=(last or 0) + 1, digest=digest(files), comment=comment,
-        deployed_by_id=actor.person_id if actor else None, deployed_at=clock.now(),
+        procedure_id=procedure.id,
+        number=(last or 0) + 1,
+        digest=digest(files),
+        comment=comment,
+        deployed_by_id=actor.person_id if actor else None,
+        deployed_at=clock.now(),
     )
     session.add(version)
     session.flush()
@@ -125,9 +124,7 @@ def active(session: Session, kind: CaseKind) -> ProcedureVersion:
     version = session.scalar(
         sa.select(ProcedureVersion)
         .join(Procedure)
-        .where(
-            Procedure.case_kind == kind.value, ProcedureVersion.activated_at <= clock.now(), ProcedureVersion.retired_at.is_(None)
-        )
+        .where(Procedure.case_kind == kind.value, ProcedureVersion.activated_at <= clock.now(), ProcedureVersion.retired_at.is_(None))
         .order_by(ProcedureVersion.activated_at.desc(), ProcedureVersion.number.desc())
         .limit(1)
     )
@@ -138,10 +135,13 @@ def active(session: Session, kind: CaseKind) -> ProcedureVersion:
 
 def active_kinds(session: Session) -> list[CaseKind]:
     """Return the kinds of case for which a procedure is active, in the order in which they are listed."""
-    found = set(session.scalars(
-        sa.select(Procedure.case_kind).join(ProcedureVersion, ProcedureVersion.procedure_id == Procedure.id)
-        .where(ProcedureVersion.activated_at <= clock.now(), ProcedureVersion.retired_at.is_(None))
-    ))
+    found = set(
+        session.scalars(
+            sa.select(Procedure.case_kind)
+            .join(ProcedureVersion, ProcedureVersion.procedure_id == Procedure.id)
+            .where(ProcedureVersion.activated_at <= clock.now(), ProcedureVersion.retired_at.is_(None))
+        )
+    )
     return [kind for kind in CaseKind if kind.value in found]
 
 

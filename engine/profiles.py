@@ -1,4 +1,5 @@
 """Profiles: local limits, cycles, quorum and triggers, versioned; a case keeps the version it started with."""
+
 from __future__ import annotations
 
 import hashlib
@@ -90,9 +91,9 @@ def load_shipped(session: Session) -> int:
         if any(version.digest == digest for version in versions):
             continue
         number = max((version.number for version in versions), default=0) + 1
-        session.add(ProfileVersion(
-            profile_id=profile.id, number=number, digest=digest, content=plain, effective_on=effective_on, created_at=clock.now()
-        ))
+        session.add(
+            ProfileVersion(profile_id=profile.id, number=number, digest=digest, content=plain, effective_on=effective_on, created_at=clock.now())
+        )
         added += 1
     session.flush()
     return added

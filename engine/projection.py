@@ -2,6 +2,7 @@
 
 Only differences are written, a statement per table; the services a diagram wishes for are carried out in its order.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def load(session: Session, case: Case) -> dict[str, bytes]:
             WorkflowScope.case_id == case.id, WorkflowScope.course == case.course, WorkflowScope.is_frozen.is_(False)
         )
     )
-    return {scope: state for scope, state in rows}
+    return dict(rows.all())
 
 
 def refresh(command: Command, outcome: Outcome, *, completed: UUID | None = None) -> list[WorkItem]:
@@ -88,10 +89,17 @@ def refresh(command: Command, outcome: Outcome, *, completed: UUID | None = None
             )
         deadlines.close(session, [completed] if completed else [], [*outcome.closed, *outcome.disarmed])
         _subscriptions(session, case, outcome)
-        messages.put(session, [
-            row for item, _ in opened if item.is_assigned and item.person_id is not None
-            for row in messages.rows([item.person_id], "assigned", f"assigned:{item.id}", case_id=case.id, work_item_id=item.id, element=item.element)
-        ])
+        messages.put(
+            session,
+            [
+                row
+                for item, _ in opened
+                if item.is_assigned and item.person_id is not None
+                for row in messages.rows(
+                    [item.person_id], "assigned", f"assigned:{item.id}", case_id=case.id, work_item_id=item.id, element=item.element
+                )
+            ],
+        )
         if outcome.is_completed and case.state not in FINAL_STATES:
             raise StepFailed(element=None, reason="the diagram ended without a final state of the case")
         if case.state in FINAL_STATES and case.ended_at is None:
@@ -130,10 +138,12 @@ def _scopes(session: Session, case: Case, outcome: Outcome) -> None:
         return
     dialect = session.get_bind().dialect.name
     insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(WorkflowScope).values(rows)
-    session.execute(insert.on_conflict_do_update(
-        index_elements=["case_id", "course", "scope"],
-        set_={"is_frozen": insert.excluded.is_frozen, "state": insert.excluded.state},
-    ))
+    session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["case_id", "course", "scope"],
+            set_={"is_frozen": insert.excluded.is_frozen, "state": insert.excluded.state},
+        )
+    )
 
 
 def _work_item(command: Command, item: Item) -> tuple[WorkItem, Any]:
@@ -149,11 +159,25 @@ def _work_item(command: Command, item: Item) -> tuple[WorkItem, Any]:
     person = _key(command, plan.person, item)
     form = command.deployed.forms[plan.form]
     row = WorkItem(
-        id=item.task_id, case_id=case.id, course=case.course, element=element.id, path=".".join(item.path), phase=element.phase,
-        name=element.name, name_en=element.name_en, form=plan.form, audience=form.audience, role=role, organisation_id=UUID(party),
-        is_assigned=person is not None, person_id=person, excluded_id=_key(command, plan.exclude, item),
-        rectification_item_id=_key(command, plan.item, item), variables=dict(item.variables),
-        state=WorkItemState.RESERVED if person else WorkItemState.READY, offered_at=command.environment.now,
+        id=item.task_id,
+        case_id=case.id,
+        course=case.course,
+        element=element.id,
+        path=".".join(item.path),
+        phase=element.phase,
+        name=element.name,
+        name_en=element.name_en,
+        form=plan.form,
+        audience=form.audience,
+        role=role,
+        organisation_id=UUID(party),
+        is_assigned=person is not None,
+        person_id=person,
+        excluded_id=_key(command, plan.exclude, item),
+        rectification_item_id=_key(command, plan.item, item),
+        variables=dict(item.variables),
+        state=WorkItemState.RESERVED if person else WorkItemState.READY,
+        offered_at=command.environment.now,
         claimed_at=command.environment.now if person else None,
     )
     return row, _clock(command, item, row)
@@ -203,10 +227,5 @@ def _instant(command: Command, text: str | None, names: Mapping[str, Any], eleme
 
 def _subscriptions(session: Session, case: Case, outcome: Outcome) -> None:
     if outcome.unawaited:
-        session.execute(
-            sa.delete(Subscription).where(Subscription.case_id == case.id, Subscription.task_id.in_(outcome.unawaited))
-        )
-    session.add_all(
-        Subscription(case_id=case.id, task_id=task_id, message=message, element=element) for task_id, message, element in outcome.awaited
-    )
-
+        session.execute(sa.delete(Subscription).where(Subscription.case_id == case.id, Subscription.task_id.in_(outcome.unawaited)))
+    session.add_all(Subscription(case_id=case.id, task_id=task_id, message=message, element=element) for task_id, message, element in outcome.awaited)

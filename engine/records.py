@@ -1,4 +1,5 @@
 """Records: filled forms submitted, sent back, corrected, and put together with what identifies the subject."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,18 +20,36 @@ if TYPE_CHECKING:
 
 
 def submit(
-    session: Session, case: Case, form: Form, checked: Checked, actor: Actor, *, work_item: WorkItem | None = None,
-    replaces: Record | None = None, reason: str | None = None, record_id: UUID | None = None,
+    session: Session,
+    case: Case,
+    form: Form,
+    checked: Checked,
+    actor: Actor,
+    *,
+    work_item: WorkItem | None = None,
+    replaces: Record | None = None,
+    reason: str | None = None,
+    record_id: UUID | None = None,
 ) -> Record:
     """Keep a filled form as a record, its identifying answers apart; a correction is a new version with its reason."""
     plain, identity = forms.take_identity(form, checked.answers)
     record = Record(
-        id=record_id or new_id(), case_id=case.id, course=case.course, form=form.key, audience=Audience(form.audience),
-        procedure_version_id=case.procedure_version_id, work_item_id=work_item.id if work_item else None,
-        element=work_item.element if work_item else None, version=replaces.version + 1 if replaces else 1,
-        replaces_id=replaces.id if replaces else None, is_current=True, reason=reason, answers=plain,
+        id=record_id or new_id(),
+        case_id=case.id,
+        course=case.course,
+        form=form.key,
+        audience=Audience(form.audience),
+        procedure_version_id=case.procedure_version_id,
+        work_item_id=work_item.id if work_item else None,
+        element=work_item.element if work_item else None,
+        version=replaces.version + 1 if replaces else 1,
+        replaces_id=replaces.id if replaces else None,
+        is_current=True,
+        reason=reason,
+        answers=plain,
         warnings=[{"path": list(finding.path), "rule": finding.rule} for finding in checked.warnings],
-        submitted_by_id=actor.person_id, submitted_at=clock.now(),
+        submitted_by_id=actor.person_id,
+        submitted_at=clock.now(),
     )
     if replaces is not None:
         replaces.is_current = False
@@ -70,9 +89,7 @@ def known(session: Session, case_id: UUID, *, identified: bool, audiences: Itera
     )
     if audiences is not None:
         query = query.where(Record.audience.in_(tuple(audiences)))
-    return {
-        form: forms.put_identity(answers, details or {}) if identified else answers for form, answers, details in session.execute(query)
-    }
+    return {form: forms.put_identity(answers, details or {}) if identified else answers for form, answers, details in session.execute(query)}
 
 
 _OFFICE = frozenset({Audience.CASE, Audience.OFFICE, Audience.COMMITTEE, Audience.ADMINISTRATION, Audience.ITEM})

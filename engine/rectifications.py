@@ -1,4 +1,5 @@
 """Rectification items: raised from the approved plan, done by their owner, verified by somebody else, extended, found."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -37,14 +38,18 @@ def visible(actor: Actor) -> sa.ColumnElement[bool]:
         return sa.or_(owned, own_work)
     unit = sa.orm.aliased(Organisation)
     area = sa.exists().where(
-        CaseParty.case_id == RectificationItem.case_id, CaseParty.capacity.in_(("owner", "administration")),
-        CaseParty.organisation_id == unit.id, permissions.within(unit.path, prefixes),
+        CaseParty.case_id == RectificationItem.case_id,
+        CaseParty.capacity.in_(("owner", "administration")),
+        CaseParty.organisation_id == unit.id,
+        permissions.within(unit.path, prefixes),
     )
     own_unit = sa.exists().where(RectificationItem.organisation_id == unit.id, permissions.within(unit.path, prefixes))
     return sa.or_(owned, own_work, own_unit, area)
 
 
-def find(session: Session, actor: Actor, *, state: ItemState | None = None, is_open: bool | None = None, page: int = 1, per_page: int = 25) -> tuple[list[RectificationItem], int]:
+def find(
+    session: Session, actor: Actor, *, state: ItemState | None = None, is_open: bool | None = None, page: int = 1, per_page: int = 25
+) -> tuple[list[RectificationItem], int]:
     """Return a page of the items an actor sees, the earliest due first, and how many there are."""
     condition = [visible(actor)]
     if state is not None:
@@ -56,7 +61,8 @@ def find(session: Session, actor: Actor, *, state: ItemState | None = None, is_o
     rows = session.scalars(
         base.options(joinedload(RectificationItem.owner), joinedload(RectificationItem.organisation), joinedload(RectificationItem.verified_by))
         .order_by(RectificationItem.state.in_(OVER), RectificationItem.due_on, RectificationItem.number)
-        .limit(per_page).offset((page - 1) * per_page)
+        .limit(per_page)
+        .offset((page - 1) * per_page)
     )
     return list(rows), count
 
@@ -80,10 +86,14 @@ def read(session: Session, actor: Actor, number: str) -> RectificationItem:
 
 def of_case(session: Session, case_id: UUID) -> list[RectificationItem]:
     """Return the items of a case."""
-    return list(session.scalars(
-        sa.select(RectificationItem).options(joinedload(RectificationItem.owner), joinedload(RectificationItem.organisation))
-        .where(RectificationItem.case_id == case_id).order_by(RectificationItem.number)
-    ))
+    return list(
+        session.scalars(
+            sa.select(RectificationItem)
+            .options(joinedload(RectificationItem.owner), joinedload(RectificationItem.organisation))
+            .where(RectificationItem.case_id == case_id)
+            .order_by(RectificationItem.number)
+        )
+    )
 
 
 def facts(session: Session, item_id: UUID) -> dict[str, Any]:
@@ -92,8 +102,15 @@ def facts(session: Session, item_id: UUID) -> dict[str, Any]:
     if item is None:
         return {}
     return {
-        "number": item.number, "issue": item.issue, "action": item.action, "done_when": item.done_when, "state": item.state.value,
-        "resources": item.resources, "start_on": feel.to_wire(item.start_on), "due_on": feel.to_wire(item.due_on), "extensions": item.extensions,
+        "number": item.number,
+        "issue": item.issue,
+        "action": item.action,
+        "done_when": item.done_when,
+        "state": item.state.value,
+        "resources": item.resources,
+        "start_on": feel.to_wire(item.start_on),
+        "due_on": feel.to_wire(item.due_on),
+        "extensions": item.extensions,
     }
 
 
@@ -113,12 +130,27 @@ def raise_items(command: Command, arguments: Mapping[str, Any]) -> None:
     given = numbers.several(session, cases.office_code(session, case), "ZG", len(wanted))
     for row, number in zip(wanted, given, strict=True):
         start, due = feel.from_wire(row["start"]), feel.from_wire(row["due"])
-        session.add(RectificationItem(
-            id=UUID(row["row_id"]), number=number, case_id=case.id, record_id=record.id, issue=row["issue"],
-            factor=row.get("factor"), level=row["level"], kind=row["type"], action=row["action"], done_when=row["done_when"],
-            resources=row.get("resources"), owner_id=UUID(row["owner"]), organisation_id=UUID(row["unit"]), start_on=start, due_on=due,
-            first_due_on=due, state=ItemState.OPEN,
-        ))
+        session.add(
+            RectificationItem(
+                id=UUID(row["row_id"]),
+                number=number,
+                case_id=case.id,
+                record_id=record.id,
+                issue=row["issue"],
+                factor=row.get("factor"),
+                level=row["level"],
+                kind=row["type"],
+                action=row["action"],
+                done_when=row["done_when"],
+                resources=row.get("resources"),
+                owner_id=UUID(row["owner"]),
+                organisation_id=UUID(row["unit"]),
+                start_on=start,
+                due_on=due,
+                first_due_on=due,
+                state=ItemState.OPEN,
+            )
+        )
     session.flush()
 
 
@@ -142,19 +174,26 @@ def note_item(command: Command, arguments: Mapping[str, Any]) -> None:
         item.ended_at = clock.now()
 
 
-
-
 def steps(session: Session, item: RectificationItem) -> list[WorkItem]:
     """Return the steps of an item, done and open, in order."""
-    return list(session.scalars(
-        sa.select(WorkItem).options(joinedload(WorkItem.completed_by), joinedload(WorkItem.person))
-        .where(WorkItem.rectification_item_id == item.id, WorkItem.state != WorkItemState.EXITED).order_by(WorkItem.offered_at, WorkItem.id)
-    ))
+    return list(
+        session.scalars(
+            sa.select(WorkItem)
+            .options(joinedload(WorkItem.completed_by), joinedload(WorkItem.person))
+            .where(WorkItem.rectification_item_id == item.id, WorkItem.state != WorkItemState.EXITED)
+            .order_by(WorkItem.offered_at, WorkItem.id)
+        )
+    )
 
 
 def reports(session: Session, item: RectificationItem) -> list[Record]:
     """Return what was reported and decided about an item, in order."""
-    return list(session.scalars(
-        sa.select(Record).options(joinedload(Record.submitted_by)).join(WorkItem, WorkItem.id == Record.work_item_id)
-        .where(WorkItem.rectification_item_id == item.id).order_by(Record.submitted_at, Record.id)
-    ))
+    return list(
+        session.scalars(
+            sa.select(Record)
+            .options(joinedload(Record.submitted_by))
+            .join(WorkItem, WorkItem.id == Record.work_item_id)
+            .where(WorkItem.rectification_item_id == item.id)
+            .order_by(Record.submitted_at, Record.id)
+        )
+    )

@@ -1,4 +1,5 @@
 """The Chinese resident identity number: 18 characters, a birth date inside, a checksum at the end."""
+
 from __future__ import annotations
 
 import re

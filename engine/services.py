@@ -1,4 +1,5 @@
 """Services: what a diagram may wish for. Each stands with its noun and is carried out in the command's own transaction."""
+
 from __future__ import annotations
 
 import importlib

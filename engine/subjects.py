@@ -1,4 +1,5 @@
 """Subjects: the identified and the de-identified reading of the woman or child. Identity is kept here and nowhere else."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 # Which answer of any form tells who she is: the latest one wins.
 COLUMNS = {
-    "subject_name": "name", "name": "name", "subject_id": "id_number", "id_no": "id_number", "subject_phone": "phone",
+    "subject_name": "name",
+    "name": "name",
+    "subject_id": "id_number",
+    "id_no": "id_number",
+    "subject_phone": "phone",
     "contact_phone": "phone",
 }
 
@@ -46,9 +51,7 @@ def columns_of(identity: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def keep(
-    session: Session, case_id: UUID, identity: Mapping[str, Any], *, record_id: UUID | None = None, draft_id: UUID | None = None
-) -> None:
+def keep(session: Session, case_id: UUID, identity: Mapping[str, Any], *, record_id: UUID | None = None, draft_id: UUID | None = None) -> None:
     """Keep the identifying answers of a record or draft, and let the case know what a record adds: one statement.
 
     A draft says nothing about the case until it is handed in.
@@ -58,25 +61,43 @@ def keep(
     source, source_id = (Source.RECORD, record_id) if record_id else (Source.DRAFT, draft_id)
     columns = columns_of(identity)
     empty: dict[str, Any] = {"name": None, "id_number": None, "phone": None, "search": None}
-    rows = [{
-        "id": new_id(), "source": source, "source_id": source_id, "case_id": case_id, "draft_id": draft_id, **empty, **columns,
-        "details": dict(identity),
-    }]
+    rows = [
+        {
+            "id": new_id(),
+            "source": source,
+            "source_id": source_id,
+            "case_id": case_id,
+            "draft_id": draft_id,
+            **empty,
+            **columns,
+            "details": dict(identity),
+        }
+    ]
     if record_id and columns:
-        rows.append({
-            "id": new_id(), "source": Source.CASE, "source_id": case_id, "case_id": case_id, "draft_id": None, **empty, **columns,
-            "details": {},
-        })
+        rows.append(
+            {
+                "id": new_id(),
+                "source": Source.CASE,
+                "source_id": case_id,
+                "case_id": case_id,
+                "draft_id": None,
+                **empty,
+                **columns,
+                "details": {},
+            }
+        )
     dialect = session.get_bind().dialect.name
     insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Subject).values(rows)
     new = insert.excluded
-    session.execute(insert.on_conflict_do_update(
-        index_elements=["source", "source_id"],
-        set_={
-            **{column: sa.func.coalesce(new[column], Subject.__table__.c[column]) for column in empty},
-            "details": new["details"],
-        },
-    ))
+    session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["source", "source_id"],
+            set_={
+                **{column: sa.func.coalesce(new[column], Subject.__table__.c[column]) for column in empty},
+                "details": new["details"],
+            },
+        )
+    )
 
 
 def details(session: Session, source: Source, source_ids: list[UUID]) -> dict[UUID, dict[str, Any]]:
@@ -84,7 +105,7 @@ def details(session: Session, source: Source, source_ids: list[UUID]) -> dict[UU
     if not source_ids:
         return {}
     rows = session.execute(sa.select(Subject.source_id, Subject.details).where(Subject.source == source, Subject.source_id.in_(source_ids)))
-    return {source_id: found for source_id, found in rows}
+    return dict(rows.all())
 
 
 def of_case(session: Session, case_id: UUID) -> Subject | None:

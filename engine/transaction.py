@@ -1,4 +1,5 @@
 """One command, one transaction: it commits at the end and rolls back on an exception."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """Work items: the queue, claiming, drafts, and handing in: one command, one transaction, one case."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -117,7 +118,7 @@ def queue(session: Session, actor: Actor, wanted: Filter) -> tuple[list[Row], in
 
     No workflow is loaded: rows are read, once.
     """
-    condition = sa.and_(_of_view(actor, wanted.view), *_narrow(wanted, actor))
+    condition = sa.and_(_of_view(actor, wanted.view), *_narrow(wanted))
     base = _joined().where(condition)
     count = session.scalar(base.with_only_columns(sa.func.count(WorkItem.id), maintain_column_froms=True)) or 0
     orders: dict[str, tuple[Any, ...]] = {
@@ -128,8 +129,10 @@ def queue(session: Session, actor: Actor, wanted: Filter) -> tuple[list[Row], in
         "unit": (Organisation.name.is_(None), Organisation.name),
     }
     rows = session.execute(
-        _columns(base, actor).order_by(*orders.get(wanted.order, orders["due"]), WorkItem.offered_at, WorkItem.id)
-        .limit(wanted.per_page).offset((wanted.page - 1) * wanted.per_page)
+        _columns(base, actor)
+        .order_by(*orders.get(wanted.order, orders["due"]), WorkItem.offered_at, WorkItem.id)
+        .limit(wanted.per_page)
+        .offset((wanted.page - 1) * wanted.per_page)
     ).all()
     return [_row(actor, row) for row in rows], count
 
@@ -157,7 +160,9 @@ def steps(session: Session, actor: Actor) -> list[tuple[str, str, str]]:
     """Return the steps that occur in an actor's queue: element and both names."""
     rows = session.execute(
         sa.select(WorkItem.element, sa.func.min(WorkItem.name), sa.func.min(WorkItem.name_en))
-        .where(permissions.may_hand_in(actor)).group_by(WorkItem.element).order_by(sa.func.min(WorkItem.phase), WorkItem.element)
+        .where(permissions.may_hand_in(actor))
+        .group_by(WorkItem.element)
+        .order_by(sa.func.min(WorkItem.phase), WorkItem.element)
     )
     return [(element, name, name_en) for element, name, name_en in rows]
 
@@ -169,7 +174,8 @@ def units(session: Session, actor: Actor) -> list[tuple[UUID, str, str | None]]:
         .join(Case, sa.or_(Case.facility_id == Organisation.id, Case.township_id == Organisation.id))
         .join(WorkItem, WorkItem.case_id == Case.id)
         .where(permissions.may_hand_in(actor), WorkItem.audience.in_(("case", "office")))
-        .distinct().order_by(Organisation.name)
+        .distinct()
+        .order_by(Organisation.name)
     )
     return [(organisation_id, name, name_en) for organisation_id, name, name_en in rows]
 
@@ -177,18 +183,23 @@ def units(session: Session, actor: Actor) -> list[tuple[UUID, str, str | None]]:
 def of_case(session: Session, actor: Actor, case_id: UUID) -> list[Row]:
     """Return the open work items of a case that is visible to an actor, the earliest due first."""
     rows = session.execute(
-        _columns(_joined().where(WorkItem.case_id == case_id, WorkItem.state.in_(OPEN_STATES)), actor)
-        .order_by(Deadline.due_at.is_(None), Deadline.due_at, WorkItem.offered_at)
+        _columns(_joined().where(WorkItem.case_id == case_id, WorkItem.state.in_(OPEN_STATES)), actor).order_by(
+            Deadline.due_at.is_(None), Deadline.due_at, WorkItem.offered_at
+        )
     )
     return [_row(actor, row) for row in rows]
 
 
 def history(session: Session, case_id: UUID) -> list[WorkItem]:
     """Return the finished work items of a case in the order in which they were finished."""
-    return list(session.scalars(
-        sa.select(WorkItem).options(joinedload(WorkItem.completed_by))
-        .where(WorkItem.case_id == case_id, WorkItem.state == WorkItemState.COMPLETED).order_by(WorkItem.completed_at, WorkItem.id)
-    ))
+    return list(
+        session.scalars(
+            sa.select(WorkItem)
+            .options(joinedload(WorkItem.completed_by))
+            .where(WorkItem.case_id == case_id, WorkItem.state == WorkItemState.COMPLETED)
+            .order_by(WorkItem.completed_at, WorkItem.id)
+        )
+    )
 
 
 def _joined() -> Any:
@@ -207,7 +218,16 @@ def _columns(base: Any, actor: Actor) -> Any:
     holder = aliased(Person)
     draft = sa.exists().where(Draft.work_item_id == WorkItem.id, Draft.person_id == actor.person_id)
     return base.outerjoin(holder, holder.id == WorkItem.person_id).with_only_columns(
-        WorkItem, Case, Subject.name, Packet.number, RectificationItem.number, Organisation.name, Deadline, holder.name, draft, Organisation.name_en,
+        WorkItem,
+        Case,
+        Subject.name,
+        Packet.number,
+        RectificationItem.number,
+        Organisation.name,
+        Deadline,
+        holder.name,
+        draft,
+        Organisation.name_en,
         maintain_column_froms=True,
     )
 
@@ -225,9 +245,7 @@ def _row(actor: Actor, row: Any) -> Row:
 
 def sees_identity(actor: Actor, item: WorkItem) -> bool:
     """Tell whether an actor does a work item on identified data: its form is for those who do, and a role of theirs is."""
-    return item.audience in ("case", "office") or bool(
-        actor.roles & {Role.QC_OFFICER, Role.MCH_HEAD} and item.audience in IDENTIFIED
-    )
+    return item.audience in ("case", "office") or bool(actor.roles & {Role.QC_OFFICER, Role.MCH_HEAD} and item.audience in IDENTIFIED)
 
 
 def _of_view(actor: Actor, view: str) -> sa.ColumnElement[bool]:
@@ -248,17 +266,19 @@ def _tonight() -> datetime:
     return (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _narrow(wanted: Filter, actor: Actor) -> list[sa.ColumnElement[bool]]:
+def _narrow(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if wanted.kind:
         conditions.append(Case.kind == wanted.kind)
     if wanted.element:
         conditions.append(WorkItem.element == wanted.element)
     if wanted.organisation_id:
-        conditions.append(sa.and_(
-            WorkItem.audience.in_(("case", "office")),
-            sa.or_(Case.facility_id == wanted.organisation_id, Case.township_id == wanted.organisation_id),
-        ))
+        conditions.append(
+            sa.and_(
+                WorkItem.audience.in_(("case", "office")),
+                sa.or_(Case.facility_id == wanted.organisation_id, Case.township_id == wanted.organisation_id),
+            )
+        )
     now = clock.now()
     if wanted.due == "overdue":
         conditions.append(Deadline.due_at < now)
@@ -308,9 +328,15 @@ def show(session: Session, actor: Actor, item_id: UUID) -> Opened:
     draft = session.scalar(sa.select(Draft).where(Draft.work_item_id == item.id, Draft.person_id == actor.person_id))
     journal.record(session, actor, "work-item:read", case_id=case.id, object_id=item.id, element=item.element)
     return Opened(
-        item=item, case=case, form=form, context=context, answers=first_answers(session, case, item, form, context, draft), draft=draft,
+        item=item,
+        case=case,
+        form=form,
+        context=context,
+        answers=first_answers(session, case, item, form, context, draft),
+        draft=draft,
         deadline=session.scalar(sa.select(Deadline).where(_own_deadline(), Deadline.task_id == item.id).where(WorkItem.id == item.id)),
-        may_work=item.state in OPEN_STATES and _may_work(session, actor, item.id), holder=item.person,
+        may_work=item.state in OPEN_STATES and _may_work(session, actor, item.id),
+        holder=item.person,
         element=deployed.specification.elements[item.element],
     )
 
@@ -349,8 +375,10 @@ def context_of(
     """
     surroundings = environment.of_case(session, case)
     identified = form.audience in ("case", "office")
-    allowed = None if identified else (
-        [Audience.COMMITTEE] if form.audience in ("committee", "author") else [Audience.COMMITTEE, Audience.ADMINISTRATION, Audience.ITEM]
+    allowed = (
+        None
+        if identified
+        else ([Audience.COMMITTEE] if form.audience in ("committee", "author") else [Audience.COMMITTEE, Audience.ADMINISTRATION, Audience.ITEM])
     )
     known = records.known(session, case.id, identified=identified, audiences=allowed)
     home = organisations.get(session, item.organisation_id or case.owner_id)
@@ -359,7 +387,9 @@ def context_of(
         deadline = session.scalar(sa.select(Deadline).where(Deadline.task_id == item.id, Deadline.kind == DeadlineKind.LIMIT))
     is_late = deadline is not None and clock.now() > deadline.due_at
     names = {
-        "person": choices.person(actor, home), "known": known, "now": feel.to_wire(clock.now().astimezone(clock.zone())),
+        "person": choices.person(actor, home),
+        "known": known,
+        "now": feel.to_wire(clock.now().astimezone(clock.zone())),
         "variables": {**item.variables, **packets.variables(session, case, item, None if is_whole else form.names)},
         "case": {**environment.facts(case), "late_report": is_late, "late_discussion": is_late, "late": is_late},
     }
@@ -371,13 +401,14 @@ def context_of(
         "people.panel": lambda: packets.panel_choices(session, case),
     }
     return forms.Context(
-        surroundings, names, choices.of_form(session, form, owner, extra), attachments.of_work_item(session, item.id) if form.takes_files else {},
+        surroundings,
+        names,
+        choices.of_form(session, form, owner, extra),
+        attachments.of_work_item(session, item.id) if form.takes_files else {},
     )
 
 
-def first_answers(
-    session: Session, case: Case, item: WorkItem, form: forms.Form, context: forms.Context, draft: Draft | None
-) -> dict[str, Any]:
+def first_answers(session: Session, case: Case, item: WorkItem, form: forms.Form, context: forms.Context, draft: Draft | None) -> dict[str, Any]:
     """Return what a form shows when it is opened: the draft; else what was handed in before at this step; else prefilled."""
     if item.state is WorkItemState.COMPLETED:
         record = session.scalar(sa.select(Record).where(Record.work_item_id == item.id))
@@ -388,9 +419,12 @@ def first_answers(
     plan = procedures.deployed(session, case.procedure_version_id).specification.elements[item.element].plan
     if form.audience != "author" and plan is not None and not plan.is_fresh:
         earlier = session.scalar(
-            sa.select(Record).where(Record.case_id == case.id, Record.form == form.key, Record.is_current, Record.element == item.element,
-                                    Record.course == case.course)
-            .order_by(Record.submitted_at.desc()).limit(1)
+            sa.select(Record)
+            .where(
+                Record.case_id == case.id, Record.form == form.key, Record.is_current, Record.element == item.element, Record.course == case.course
+            )
+            .order_by(Record.submitted_at.desc())
+            .limit(1)
         )
         if earlier is not None and item.rectification_item_id is None and not item.is_assigned:
             return records.whole(session, earlier)
@@ -409,8 +443,10 @@ def claim(session: Session, actor: Actor, item_id: UUID) -> WorkItem:
     """
     now = clock.now()
     taken = session.execute(
-        sa.update(WorkItem).where(WorkItem.id == item_id, permissions.claimable(actor))
-        .values(state=WorkItemState.RESERVED, person_id=actor.person_id, claimed_at=now).execution_options(synchronize_session=False)
+        sa.update(WorkItem)
+        .where(WorkItem.id == item_id, permissions.claimable(actor))
+        .values(state=WorkItemState.RESERVED, person_id=actor.person_id, claimed_at=now)
+        .execution_options(synchronize_session=False)
     )
     if taken.rowcount != 1:  # type: ignore[attr-defined]
         item = _visible(session, actor, item_id)
@@ -437,7 +473,8 @@ def release(session: Session, actor: Actor, item_id: UUID) -> WorkItem:
     freed = session.execute(
         sa.update(WorkItem)
         .where(WorkItem.id == item_id, WorkItem.person_id == actor.person_id, WorkItem.state == WorkItemState.RESERVED)
-        .values(state=WorkItemState.READY, person_id=None, claimed_at=None).execution_options(synchronize_session=False)
+        .values(state=WorkItemState.READY, person_id=None, claimed_at=None)
+        .execution_options(synchronize_session=False)
     )
     if freed.rowcount != 1:  # type: ignore[attr-defined]
         raise why_not(session, actor, item)
@@ -462,7 +499,8 @@ def delegate(session: Session, actor: Actor, item_id: UUID, to: UUID) -> WorkIte
     passed = session.execute(
         sa.update(WorkItem)
         .where(WorkItem.id == item_id, permissions.may_hand_in(actor))
-        .values(state=WorkItemState.RESERVED, person_id=to, claimed_at=clock.now()).execution_options(synchronize_session=False)
+        .values(state=WorkItemState.RESERVED, person_id=to, claimed_at=clock.now())
+        .execution_options(synchronize_session=False)
     )
     if passed.rowcount != 1:  # type: ignore[attr-defined]
         raise why_not(session, actor, item)
@@ -470,8 +508,9 @@ def delegate(session: Session, actor: Actor, item_id: UUID, to: UUID) -> WorkIte
     if theirs is None:
         session.execute(sa.update(Draft).where(Draft.work_item_id == item_id, Draft.person_id == actor.person_id).values(person_id=to))
     session.refresh(item)
-    messages.write(session, [to], "passed_on", f"passed:{item.id}:{clock.now().isoformat()}", case_id=item.case_id, work_item_id=item.id,
-                   element=item.element)
+    messages.write(
+        session, [to], "passed_on", f"passed:{item.id}:{clock.now().isoformat()}", case_id=item.case_id, work_item_id=item.id, element=item.element
+    )
     journal.record(session, actor, "work-item:delegate", case_id=item.case_id, object_id=item.id, element=item.element, to=str(to))
     session.flush()
     return item
@@ -480,7 +519,8 @@ def delegate(session: Session, actor: Actor, item_id: UUID, to: UUID) -> WorkIte
 def colleagues(session: Session, actor: Actor, item: WorkItem) -> list[tuple[UUID, str]]:
     """Return to whom a work item can be passed on."""
     people = [
-        person_id for person_id, _ in organisations.people_with(session, item.organisation_id, [item.role], clock.today())
+        person_id
+        for person_id, _ in organisations.people_with(session, item.organisation_id, [item.role], clock.today())
         if person_id not in (actor.person_id, item.excluded_id)
     ]
     rows = session.execute(sa.select(Person.id, Person.name).where(Person.id.in_(people)).order_by(Person.name))
@@ -582,14 +622,30 @@ def _lock(session: Session, actor: Actor, item_id: UUID) -> _Head:
     earlier = aliased(Record)
     latest = (
         sa.select(earlier.id)
-        .where(earlier.case_id == WorkItem.case_id, earlier.form == WorkItem.form, earlier.element == WorkItem.element, earlier.is_current,
-               earlier.course == WorkItem.course, WorkItem.is_assigned.is_(False))
-        .order_by(earlier.submitted_at.desc()).limit(1).correlate(WorkItem).scalar_subquery()
+        .where(
+            earlier.case_id == WorkItem.case_id,
+            earlier.form == WorkItem.form,
+            earlier.element == WorkItem.element,
+            earlier.is_current,
+            earlier.course == WorkItem.course,
+            WorkItem.is_assigned.is_(False),
+        )
+        .order_by(earlier.submitted_at.desc())
+        .limit(1)
+        .correlate(WorkItem)
+        .scalar_subquery()
     )
     owner, home = aliased(Organisation), aliased(Organisation)  # read along: the context of the form asks for them
     row = session.execute(
         sa.select(
-            WorkItem, Case, Deadline, Record, owner, home, permissions.may_hand_in(actor), sa.exists().where(Draft.work_item_id == WorkItem.id, Draft.person_id == actor.person_id)
+            WorkItem,
+            Case,
+            Deadline,
+            Record,
+            owner,
+            home,
+            permissions.may_hand_in(actor),
+            sa.exists().where(Draft.work_item_id == WorkItem.id, Draft.person_id == actor.person_id),
         )
         .join(Case, Case.id == WorkItem.case_id)
         .join(owner, owner.id == Case.owner_id)
@@ -607,13 +663,18 @@ def _lock(session: Session, actor: Actor, item_id: UUID) -> _Head:
 
 def _light_context(session: Session, actor: Actor, case: Case, item: WorkItem, form: forms.Form, head: _Head) -> forms.Context:
     """Return the context for checking: earlier records and lists are read only for a form that looks at them."""
-    if form.needs_known or form.checks or form.takes_files or any(
-        entry.values_key and ("." in entry.values_key or entry.values_key in ("matches", "timeline")) for entry in _fields(form.fields)
+    if (
+        form.needs_known
+        or form.checks
+        or form.takes_files
+        or any(entry.values_key and ("." in entry.values_key or entry.values_key in ("matches", "timeline")) for entry in _fields(form.fields))
     ):
         return context_of(session, actor, case, item, form, deadline=head.deadline, is_whole=False)
     is_late = head.deadline is not None and clock.now() > head.deadline.due_at
     names = {
-        "known": {}, "now": feel.to_wire(clock.now().astimezone(clock.zone())), "variables": item.variables,
+        "known": {},
+        "now": feel.to_wire(clock.now().astimezone(clock.zone())),
+        "variables": item.variables,
         "case": {**environment.facts(case), "late_report": is_late, "late_discussion": is_late, "late": is_late},
         "person": {"id": str(actor.person_id), "name": actor.name, "roles": sorted(role.value for role in actor.roles)},
     }
@@ -642,7 +703,9 @@ def _finish(
         head.deadline.late_reason = checked.answers.get("late_reason") or head.deadline.late_reason
         deadlines.warn(session, case, head.deadline, now)
     plan = deployed.specification.elements[item.element].plan
-    record = records.submit(session, case, form, checked, actor, work_item=item, replaces=None if plan is not None and plan.is_fresh else head.earlier)
+    record = records.submit(
+        session, case, form, checked, actor, work_item=item, replaces=None if plan is not None and plan.is_fresh else head.earlier
+    )
     if head.has_draft:
         session.execute(sa.delete(Draft).where(Draft.work_item_id == item.id, Draft.person_id == actor.person_id))
     surroundings = context.environment
@@ -655,8 +718,16 @@ def _finish(
     sequence = cases.next_sequence(case)
     opened = projection.refresh(Command(session, case, deployed, surroundings, actor, record), outcome, completed=item.id)
     journal.record(
-        session, actor, "work-item:hand-in", case_id=case.id, object_id=item.id, sequence=sequence, element=item.element, form=form.key,
-        version=record.version, walked=[step for step, _ in outcome.walked],
+        session,
+        actor,
+        "work-item:hand-in",
+        case_id=case.id,
+        object_id=item.id,
+        sequence=sequence,
+        element=item.element,
+        form=form.key,
+        version=record.version,
+        walked=[step for step, _ in outcome.walked],
     )
     session.flush()
     return HandedIn(item, record, tuple(opened), True)
@@ -678,12 +749,13 @@ def why_not(session: Session, actor: Actor, item: WorkItem) -> Exception:
     return NotAllowed()
 
 
-
 def done_with(session: Session, actor: Actor, item_id: UUID, key: str) -> HandedIn | None:
     """Return what a hand-in with this key did, if the actor made it before: the same button pressed twice."""
-    item = session.scalar(
-        sa.select(WorkItem).where(WorkItem.id == item_id, WorkItem.command_key == key, WorkItem.completed_by_id == actor.person_id)
-    ) if key else None
+    item = (
+        session.scalar(sa.select(WorkItem).where(WorkItem.id == item_id, WorkItem.command_key == key, WorkItem.completed_by_id == actor.person_id))
+        if key
+        else None
+    )
     return HandedIn(item, None, (), False) if item is not None else None
 
 

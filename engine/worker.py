@@ -1,4 +1,5 @@
 """The worker: what is due now, one transaction a turn, until nothing is. A lost or doubled wake-up does no harm."""
+
 from __future__ import annotations
 
 import logging
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from engine import cases, clock, deadlines, incidents, messages, workflow
-from engine.errors import StepFailed
 from engine.transaction import transaction
 from models import Case, Deadline, DeadlineKind, IncidentKind
 
@@ -40,40 +40,46 @@ def run(sessions: Sessions, deliver: messages.Deliverer | None = None, *, stop: 
 def due_cases(session: Session, *, limit: int = 500) -> list[UUID]:
     """Return the cases of which an instant is due, the longest waiting first."""
     first = sa.func.min(Deadline.next_at)
-    return list(session.scalars(
-        sa.select(Deadline.case_id).where(Deadline.next_at <= clock.now()).group_by(Deadline.case_id).order_by(first).limit(limit)
-    ))
+    return list(
+        session.scalars(sa.select(Deadline.case_id).where(Deadline.next_at <= clock.now()).group_by(Deadline.case_id).order_by(first).limit(limit))
+    )
 
 
 def fire_next(sessions: Sessions, case_id: UUID | None = None) -> bool:
     """Fire the earliest instant that is due, of one case or of any that nobody holds. Returns whether there was one.
 
-    A timer whose step fails is tried again later, at growing distances, and becomes an incident in the end.
+    What fails is tried again later, at growing distances, and becomes an incident in the end: whatever the reason, one case
+    never keeps the others waiting. Only a database that does not answer is everybody's trouble, and is raised.
     """
-    failed: tuple[UUID, StepFailed] | None = None
+    failed: tuple[UUID, Exception] | None = None
     try:
         with transaction(sessions) as session:
             row = _earliest(session, case_id)
             if row is None:
                 return False
             deadline, case = row
+            deadline_id = deadline.id  # the row cannot be asked once a statement has failed
             try:
                 _fire(session, deadline, case)
-            except StepFailed as error:
-                failed = (deadline.id, error)
+            except (sa.exc.OperationalError, sa.exc.InterfaceError):
                 raise
-    except StepFailed:
-        pass
-    if failed is not None:
+            except Exception as error:
+                failed = (deadline_id, error)
+                raise
+    except Exception:
+        if failed is None:
+            raise
         _put_off(sessions, *failed)
     return True
 
 
 def _earliest(session: Session, case_id: UUID | None) -> tuple[Deadline, Case] | None:
     row = session.execute(
-        sa.select(Deadline, Case).join(Case, Case.id == Deadline.case_id)
+        sa.select(Deadline, Case)
+        .join(Case, Case.id == Deadline.case_id)
         .where(Deadline.next_at <= clock.now(), Deadline.case_id == case_id if case_id else sa.true())
-        .order_by(Deadline.next_at, Deadline.kind, Deadline.id).limit(1)
+        .order_by(Deadline.next_at, Deadline.kind, Deadline.id)
+        .limit(1)
         .with_for_update(of=Case, skip_locked=True)
         .execution_options(populate_existing=True)
     ).first()
@@ -97,10 +103,10 @@ def _fire(session: Session, deadline: Deadline, case: Case) -> None:
     session.flush()
 
 
-def _put_off(sessions: Sessions, deadline_id: UUID, error: StepFailed) -> None:
+def _put_off(sessions: Sessions, deadline_id: UUID, error: Exception) -> None:
     with transaction(sessions) as session:
         deadline = session.get(Deadline, deadline_id)
-        if deadline is None:
+        if deadline is None or deadline.next_at is None:  # met or withdrawn meanwhile
             return
         deadline.attempts += 1
         if deadline.attempts >= MAX_ATTEMPTS:
@@ -132,7 +138,11 @@ def send_next(sessions: Sessions, deliver: messages.Deliverer | None) -> bool:
 
 
 def loop(
-    sessions: Sessions, deliver: messages.Deliverer | None, stop: threading.Event, *, every_s: float = 5.0,
+    sessions: Sessions,
+    deliver: messages.Deliverer | None,
+    stop: threading.Event,
+    *,
+    every_s: float = 5.0,
     before: Callable[[Session], None] | None = None,
 ) -> None:
     """Run until told to stop: the worker of a single machine, inside its server."""

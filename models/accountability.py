@@ -1,4 +1,5 @@
 """Accountability: a file of its own, and the record of what crossed to it from the review."""
+
 from __future__ import annotations
 
 import uuid

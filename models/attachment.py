@@ -1,4 +1,5 @@
 """Attachments: files of a case, kept in parts beside it so that they commit together."""
+
 from __future__ import annotations
 
 import uuid

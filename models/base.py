@@ -1,4 +1,5 @@
 """The ground all tables stand on: keys, instants, enumerations, names of constraints."""
+
 from __future__ import annotations
 
 import enum

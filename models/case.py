@@ -1,4 +1,5 @@
 """Cases: one death or near-miss under review, who has a part in it, and which cases belong together."""
+
 from __future__ import annotations
 
 import enum

@@ -1,4 +1,5 @@
 """Connecting: one way to open SQLite and PostgreSQL so that a commit survives a power cut."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Deadlines: clocks with a limit, and the timers of a diagram. Lateness stays a fact."""
+
 from __future__ import annotations
 
 import enum
@@ -54,7 +55,11 @@ class Deadline(Base):
         sa.Index("ix_deadlines_case", "case_id", "key"),
         sa.Index("uq_deadlines_one_of_a_task", "task_id", "kind", unique=True, sqlite_where=sa.text(OPEN), postgresql_where=sa.text(OPEN)),
         sa.Index(
-            "uq_deadlines_one_of_a_case", "case_id", "key", unique=True, sqlite_where=sa.text(f"task_id IS NULL AND {OPEN}"),
+            "uq_deadlines_one_of_a_case",
+            "case_id",
+            "key",
+            unique=True,
+            sqlite_where=sa.text(f"task_id IS NULL AND {OPEN}"),
             postgresql_where=sa.text(f"task_id IS NULL AND {OPEN}"),
         ),
     )

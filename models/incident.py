@@ -1,4 +1,5 @@
 """Incidents: what the system could not complete, for an administrator to read and to retry."""
+
 from __future__ import annotations
 
 import enum

@@ -1,4 +1,5 @@
 """The installation: what this database serves, its demo clock, its counters and its working calendar."""
+
 from __future__ import annotations
 
 import enum

@@ -1,4 +1,5 @@
 """The journal: the memory of who did and read what. Rows are added, never changed."""
+
 from __future__ import annotations
 
 import uuid

@@ -1,4 +1,5 @@
 """Messages: the outbox. Written with the change they tell of, delivered after the commit."""
+
 from __future__ import annotations
 
 import uuid

@@ -1,4 +1,5 @@
 """Notices: a phone notification, its hop and its receipt; several may meet in one case."""
+
 from __future__ import annotations
 
 import enum

@@ -1,4 +1,5 @@
 """Organisations: areas from village to province and the institutions in them, as one tree."""
+
 from __future__ import annotations
 
 import enum
@@ -59,4 +60,4 @@ class Organisation(Base):
     profile_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("profiles.id"))
     is_active: Mapped[bool] = mapped_column(default=True)
 
-    parent: Mapped[Organisation | None] = relationship(remote_side=[id])
+    parent: Mapped[Organisation | None] = relationship(remote_side=[id])  # noqa: A003 - the column

@@ -1,4 +1,5 @@
 """Packets: the redacted copy that reviewers read, and who may open it."""
+
 from __future__ import annotations
 
 import uuid

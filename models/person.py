@@ -1,4 +1,5 @@
 """People: an account each, and their appointments: a role in an organisation, from when to when."""
+
 from __future__ import annotations
 
 import enum

@@ -1,4 +1,5 @@
 """Procedures: how a case kind is reviewed, as deployed, unchanging versions of diagrams and forms."""
+
 from __future__ import annotations
 
 import uuid

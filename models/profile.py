@@ -1,4 +1,5 @@
 """Profiles: local limits, cycles, quorum and triggers, in versions with effective dates."""
+
 from __future__ import annotations
 
 import uuid
@@ -12,7 +13,7 @@ from models.base import Base, new_id
 
 
 class Profile(Base):
-    """The local values of an area, by key: `cn_default`, `jieshou`, …"""
+    """The local values of an area, by key: `cn_default`, `jieshou` and others."""
 
     __tablename__ = "profiles"
 

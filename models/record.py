@@ -1,4 +1,5 @@
 """Records: filled forms of a case, each correction a new version."""
+
 from __future__ import annotations
 
 import enum

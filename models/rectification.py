@@ -1,4 +1,5 @@
 """Rectification: agreed actions, each with an owner, a date, evidence and a verification by somebody else."""
+
 from __future__ import annotations
 
 import enum

@@ -1,4 +1,5 @@
 """Sign-ins: a browser's session, kept on the server so that an ended one is ended everywhere."""
+
 from __future__ import annotations
 
 import uuid

@@ -1,4 +1,5 @@
 """Subjects: the woman or child a paper speaks of. What identifies her lives in this table alone."""
+
 from __future__ import annotations
 
 import enum

@@ -1,4 +1,5 @@
 """Bringing a database to the newest migration, or to another one."""
+
 from __future__ import annotations
 
 from importlib import resources

@@ -1,4 +1,5 @@
 """Work items: work offered to a person, and the drafts of what they write."""
+
 from __future__ import annotations
 
 import enum

@@ -1,4 +1,5 @@
 """Workflow: where a case stands in its procedure, as bytes per scope, and the messages it waits for."""
+
 from __future__ import annotations
 
 import uuid

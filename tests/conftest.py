@@ -1,11 +1,12 @@
 """Databases, sessions, the clock, the cast and the makers that every test may ask for."""
+
 from __future__ import annotations
 
 import itertools
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from models.database import Sessions, connect, sessions_of
 from models.upgrading import upgrade
 from tests.postgres import Postgres
 from web.demo.places import settle
+from web.demo.player import Player, Script, Stage, play
 
 START = datetime(2026, 10, 22, 1, 40, tzinfo=UTC)  # a Thursday, 09:40 in the office
 passwords.use_cheap_hashes()
@@ -50,6 +52,39 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         engine = connect(f"sqlite:///{path}")
         upgrade(engine)
         furnish(sessions_of(engine))
+        raw = engine.raw_connection()
+        raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        raw.close()
+        engine.dispose()
+    return path
+
+
+# How many days before the present each case began, and which steps nobody does.
+CASES: dict[str, tuple[float, tuple[str, ...]]] = {
+    "closed": (150, ()),
+    "rectifying": (75, ("plan_rectification", "review_at_upper_level")),
+    "signing": (60, ("sign_conclusion",)),
+    "reviewing": (40, ("give_opinion",)),
+    "investigating": (20, ("visit_scene",)),
+    "verifying": (6, ("verify_report",)),
+    "reporting": (1.2, ("fill_card",)),
+}
+
+
+@pytest.fixture(scope="session")
+def filled_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database in which five cases stand at different points, to be copied."""
+    path = tmp_path_factory.mktemp("filled") / "filled.db"
+    with time_machine.travel(START - timedelta(days=160), tick=False) as traveller:
+        calendars.forget()
+        engine = connect(f"sqlite:///{path}")
+        upgrade(engine)
+        furnish(sessions_of(engine))
+        stage = Stage(sessions_of(engine), traveller.move_to)
+        for _ in play(
+            stage, [Player(stage, Script(event=START - timedelta(days=days), leaves=leaves)) for days, leaves in CASES.values()], until=START
+        ):
+            pass
         raw = engine.raw_connection()
         raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
         raw.close()

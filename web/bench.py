@@ -1,4 +1,5 @@
 """`pingshen bench engine` on a database: the same procedure, every task handed in as a person would, statements counted."""
+
 from __future__ import annotations
 
 import statistics
@@ -85,7 +86,14 @@ def _walk(engine: sa.Engine) -> tuple[list[float], list[int], list[int]]:
         actor = of_person(session, session.scalars(sa.select(Person).where(Person.id == people["tangyining"].id)).one())
         owner = session.scalars(sa.select(Organisation).where(Organisation.code == "LZ-FY")).one()
         case = cases.begin(
-            session, actor, CaseKind.MATERNAL_NEAR_MISS, owner=owner, facility=None, township=None, event_at=clock.now(), clock_start_at=clock.now(),
+            session,
+            actor,
+            CaseKind.MATERNAL_NEAR_MISS,
+            owner=owner,
+            facility=None,
+            township=None,
+            event_at=clock.now(),
+            clock_start_at=clock.now(),
         )
         case.number, case.opened_at = "BENCH-1", clock.now()
         cases.walk(session, actor, case, bench.VARIABLES)

@@ -1,4 +1,5 @@
 """`pingshen`: what the people who keep an installation type. `pingshen --help` lists the commands."""
+
 from __future__ import annotations
 
 import logging
@@ -95,7 +96,7 @@ def demo(host: str, port: int, data: Path, database_url: str) -> None:
         jobs.read_demo_clock(session)
         rows = start.accounts(session)
     server = listen(app, host, port, settings.threads)
-    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{server.effective_port}/"
+    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{server.effective_port}/"  # noqa: S104 - what was asked for
     path = start.write_accounts(data, address, rows)
     click.echo(f"\n  评审 Pingshen · demonstration · 演示\n\n  {address}\n\n  accounts, all with the password {rows[0]['password']}:\n")
     for row in rows[: len(start.SHOWN_FIRST)]:
@@ -169,6 +170,7 @@ def listen(app: Application, host: str, port: int, threads: int) -> Any:
 
 def run(server: Any, finish: Callable[[], None]) -> None:
     """Serve until told to stop; then let the worker end its turn."""
+
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -225,11 +227,19 @@ def init(area: str, code: str, level: str, profile: str, system_name: str, secur
             if profile_id is None:
                 refuse(f"There is no profile {profile}.")
             root = organisations.add(
-                session, None, parent=None, code=code, name=area, kind=OrganisationKind.AREA, level=Level(level), profile_id=profile_id,
+                session,
+                None,
+                parent=None,
+                code=code,
+                name=area,
+                kind=OrganisationKind.AREA,
+                level=Level(level),
+                profile_id=profile_id,
             )
             issued = []
             for username, name, role in (
-                ("system", system_name, Role.SYSTEM_ADMINISTRATOR), ("security", security_name, Role.SECURITY_ADMINISTRATOR),
+                ("system", system_name, Role.SYSTEM_ADMINISTRATOR),
+                ("security", security_name, Role.SECURITY_ADMINISTRATOR),
                 ("audit", audit_name, Role.AUDIT_ADMINISTRATOR),
             ):
                 person = people.add(session, None, username=username, name=name)

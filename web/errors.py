@@ -1,4 +1,5 @@
 """Engine error → status and page, as one table; what nobody foresaw becomes an incident with a number."""
+
 from __future__ import annotations
 
 import logging
@@ -28,11 +29,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pingshen.web")
 STATUS: dict[type[engine_errors.EngineError], int] = {
-    engine_errors.NotFound: 404, engine_errors.NotAllowed: 403, engine_errors.WorkItemNotOpen: 409, engine_errors.WorkItemTaken: 409,
-    engine_errors.FourEyes: 403, engine_errors.FormInvalid: 422, engine_errors.DraftOutdated: 409, engine_errors.CaseOnHold: 409,
-    engine_errors.CaseEnded: 409, engine_errors.CaseChanged: 409, engine_errors.NotNow: 409, engine_errors.StepFailed: 500,
-    engine_errors.InvalidInput: 422, engine_errors.ClockStartInFuture: 422, engine_errors.Deployment: 422, FileRefused: 422,
-    PasswordRefused: 422, SignInRefused: 422, SignInBlocked: 429, CodeRefused: 422, TwoAdministrators: 422,
+    engine_errors.NotFound: 404,
+    engine_errors.NotAllowed: 403,
+    engine_errors.WorkItemNotOpen: 409,
+    engine_errors.WorkItemTaken: 409,
+    engine_errors.FourEyes: 403,
+    engine_errors.FormInvalid: 422,
+    engine_errors.DraftOutdated: 409,
+    engine_errors.CaseOnHold: 409,
+    engine_errors.CaseEnded: 409,
+    engine_errors.CaseChanged: 409,
+    engine_errors.NotNow: 409,
+    engine_errors.StepFailed: 500,
+    engine_errors.InvalidInput: 422,
+    engine_errors.ClockStartInFuture: 422,
+    engine_errors.Deployment: 422,
+    FileRefused: 422,
+    PasswordRefused: 422,
+    SignInRefused: 422,
+    SignInBlocked: 429,
+    CodeRefused: 422,
+    TwoAdministrators: 422,
 }
 ICONS = {404: "map", 403: "lock", 409: "check", 422: "alert", 429: "clock", 500: "retry", 503: "offline", 401: "clock", 413: "upload"}
 
@@ -62,7 +79,14 @@ def set_up(app: Application) -> None:
     @app.errorhandler(engine_errors.EngineError)
     def engine_error(error: engine_errors.EngineError) -> ResponseReturnValue:
         status = STATUS.get(type(error), 400)
-        titles = {404: _("这里没有内容"), 403: _("您现在不能办理"), 409: _("没有提交"), 422: _("请再核对"), 429: _("请稍后再试"), 500: _("系统没能完成这一步")}
+        titles = {
+            404: _("这里没有内容"),
+            403: _("您现在不能办理"),
+            409: _("没有提交"),
+            422: _("请再核对"),
+            429: _("请稍后再试"),
+            500: _("系统没能完成这一步"),
+        }
         return page(status, titles.get(status, _("没有完成")), sentence(error), number=error.fields.get("number"))
 
     @app.errorhandler(SignInNeeded)
@@ -112,4 +136,3 @@ def set_up(app: Application) -> None:
         except sa.exc.SQLAlchemyError:
             log.error("the incident could not be written")
         return page(500, _("系统没能完成这一步"), _("个案没有改变。已记下并通知维护人员；事件编号不含个人信息，可以转告。"), number=number)
-

@@ -1,4 +1,5 @@
 """Guards: every view names its permission; one that names none is refused to everybody."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

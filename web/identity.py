@@ -1,4 +1,5 @@
 """Cookie → person → actor: who is asking, in which language, with which second factor."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -92,4 +93,3 @@ def note_use(response: flask.Response) -> flask.Response:
 def may(permission: str) -> bool:
     """Tell whether the person's roles allow something somewhere; for menus and buttons."""
     return Permission(permission) in g.permitted
-

@@ -3,8 +3,10 @@
 What is due stands in our own tables; a job only says "look at this case now". So a lost job is found again by the next
 sweep, a doubled one finds nothing to do, and a worker killed half-way leaves a rolled back transaction behind.
 """
+
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -35,13 +37,14 @@ def read_demo_clock(session: Session) -> None:
     clock.set_ahead(session.scalar(sa.select(Installation.clock_ahead_s)) or 0)
 
 
-def start_loop(
-    sessions: Sessions, deliver: messages.Deliverer | None, *, every_s: float = 5.0, is_demo: bool = False
-) -> Callable[[], None]:
+def start_loop(sessions: Sessions, deliver: messages.Deliverer | None, *, every_s: float = 5.0, is_demo: bool = False) -> Callable[[], None]:
     """Start the loop in a thread of its own. Returns what stops it after the turn it is in."""
     stop = threading.Event()
     thread = threading.Thread(
-        target=worker.loop, args=(sessions, deliver, stop), name="pingshen-worker", daemon=True,
+        target=worker.loop,
+        args=(sessions, deliver, stop),
+        name="pingshen-worker",
+        daemon=True,
         kwargs={"every_s": every_s, "before": read_demo_clock if is_demo else None},
     )
     thread.start()
@@ -83,10 +86,8 @@ def application(url: str, sessions: Sessions, deliver: messages.Deliverer | None
             pass
 
     def ask(task: procrastinate.tasks.Task, lock: str, **arguments: str) -> None:
-        try:
+        with contextlib.suppress(AlreadyEnqueued):
             task.configure(queueing_lock=lock).defer(**arguments)
-        except AlreadyEnqueued:
-            pass
 
     @app.periodic(cron=f"* * * * * {EVERY_SECONDS}")
     @app.task(name="sweep", queue=QUEUE, queueing_lock="sweep", pass_context=False)

@@ -1,4 +1,5 @@
 """Language: Chinese first, English complete; times in the office's zone, in words people use."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -19,8 +20,13 @@ DEFAULT = "zh_Hans_CN"
 
 def set_up(app: Application) -> None:
     """Connect Flask-Babel."""
-    Babel(app, locale_selector=choose, timezone_selector=lambda: clock.zone().key, default_domain="messages",
-          default_translation_directories=str(app.root_path) + "/translations")
+    Babel(
+        app,
+        locale_selector=choose,
+        timezone_selector=lambda: clock.zone().key,
+        default_domain="messages",
+        default_translation_directories=str(app.root_path) + "/translations",
+    )
 
 
 def choose() -> str:

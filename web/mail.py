@@ -1,4 +1,5 @@
 """A message rendered for its reader and sent by mail: it says that there is something to read, and nothing of a case."""
+
 from __future__ import annotations
 
 import smtplib

@@ -1,4 +1,5 @@
 """Where a page sends somebody back to: a path on this site, or nowhere."""
+
 from __future__ import annotations
 
 from urllib.parse import urlsplit

@@ -1,4 +1,5 @@
 """Settings: each with its type, default and meaning, read from the environment once. `docs/settings.md` lists them."""
+
 from __future__ import annotations
 
 import os
@@ -71,8 +72,11 @@ class Settings:
         if self.is_demo:
             rules = replace(rules, lasts=None)  # its clock may run on by months
         return Policy(
-            rules=rules, asks_second_factor=asked, idle=timedelta(minutes=self.idle_minutes),
-            lasts=timedelta(hours=self.session_hours), secret=self.secret_key.encode(),
+            rules=rules,
+            asks_second_factor=asked,
+            idle=timedelta(minutes=self.idle_minutes),
+            lasts=timedelta(hours=self.session_hours),
+            secret=self.secret_key.encode(),
         )
 
 

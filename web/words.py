@@ -1,4 +1,5 @@
 """Words: what enumerations, journal actions, messages and menus are called on a page."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
 from engine import codes
-from engine.permissions import Permission as P
+from engine.permissions import Permission
 from models import Audience, CaseKind, CaseState, HoldReason, Hop, ItemState, Level, OrganisationKind, ReceiptMethod, Role, Title, WorkItemState
 from web.language import either, inside, joined
 
@@ -23,67 +24,132 @@ if TYPE_CHECKING:
     from models import JournalEntry, WorkItem
 
 ROLES: Mapping[Role, Any] = {
-    Role.VILLAGE_REPORTER: _l("村医"), Role.TOWNSHIP_REPORTER: _l("乡镇妇幼专干"), Role.FACILITY_REPORTER: _l("医疗机构指定专人"),
-    Role.OBSTETRIC_SAFETY_OFFICE: _l("产科安全管理办公室"), Role.UNIT_HEAD: _l("单位负责人"), Role.QC_OFFICER: _l("质控员"),
-    Role.MCH_HEAD: _l("妇幼机构负责人"), Role.INVESTIGATOR: _l("调查员"), Role.REDACTION_OFFICER: _l("脱敏人员"),
-    Role.COMMITTEE_CHAIR: _l("评审组组长"), Role.COMMITTEE_DEPUTY: _l("评审组副组长"), Role.COMMITTEE_MEMBER: _l("评审专家"),
-    Role.SECRETARY: _l("评审秘书"), Role.HEALTH_ADMINISTRATION: _l("卫生健康行政部门"), Role.ACCOUNTABILITY_OFFICER: _l("约谈督查人员"),
-    Role.RECTIFICATION_OWNER: _l("整改责任人"), Role.VERIFIER: _l("整改核查人"), Role.UPPER_REVIEWER: _l("上级评审专家"),
-    Role.PROCESS_ADMINISTRATOR: _l("流程管理员"), Role.SYSTEM_ADMINISTRATOR: _l("系统管理员"), Role.SECURITY_ADMINISTRATOR: _l("安全管理员"),
+    Role.VILLAGE_REPORTER: _l("村医"),
+    Role.TOWNSHIP_REPORTER: _l("乡镇妇幼专干"),
+    Role.FACILITY_REPORTER: _l("医疗机构指定专人"),
+    Role.OBSTETRIC_SAFETY_OFFICE: _l("产科安全管理办公室"),
+    Role.UNIT_HEAD: _l("单位负责人"),
+    Role.QC_OFFICER: _l("质控员"),
+    Role.MCH_HEAD: _l("妇幼机构负责人"),
+    Role.INVESTIGATOR: _l("调查员"),
+    Role.REDACTION_OFFICER: _l("脱敏人员"),
+    Role.COMMITTEE_CHAIR: _l("评审组组长"),
+    Role.COMMITTEE_DEPUTY: _l("评审组副组长"),
+    Role.COMMITTEE_MEMBER: _l("评审专家"),
+    Role.SECRETARY: _l("评审秘书"),
+    Role.HEALTH_ADMINISTRATION: _l("卫生健康行政部门"),
+    Role.ACCOUNTABILITY_OFFICER: _l("约谈督查人员"),
+    Role.RECTIFICATION_OWNER: _l("整改责任人"),
+    Role.VERIFIER: _l("整改核查人"),
+    Role.UPPER_REVIEWER: _l("上级评审专家"),
+    Role.PROCESS_ADMINISTRATOR: _l("流程管理员"),
+    Role.SYSTEM_ADMINISTRATOR: _l("系统管理员"),
+    Role.SECURITY_ADMINISTRATOR: _l("安全管理员"),
     Role.AUDIT_ADMINISTRATOR: _l("审计管理员"),
 }
 KINDS: Mapping[CaseKind, Any] = {
-    CaseKind.MATERNAL_DEATH: _l("孕产妇死亡"), CaseKind.MATERNAL_DEATH_LATE: _l("晚期孕产妇死亡"),
-    CaseKind.PREGNANCY_ASSOCIATED: _l("妊娠相关但非因妊娠"), CaseKind.NEONATAL_DEATH: _l("新生儿死亡"), CaseKind.INFANT_DEATH: _l("婴儿死亡"),
-    CaseKind.U5_DEATH: _l("5岁以下儿童死亡"), CaseKind.PERINATAL_DEATH: _l("围产儿死亡"), CaseKind.MATERNAL_NEAR_MISS: _l("危重孕产妇"),
+    CaseKind.MATERNAL_DEATH: _l("孕产妇死亡"),
+    CaseKind.MATERNAL_DEATH_LATE: _l("晚期孕产妇死亡"),
+    CaseKind.PREGNANCY_ASSOCIATED: _l("妊娠相关但非因妊娠"),
+    CaseKind.NEONATAL_DEATH: _l("新生儿死亡"),
+    CaseKind.INFANT_DEATH: _l("婴儿死亡"),
+    CaseKind.U5_DEATH: _l("5岁以下儿童死亡"),
+    CaseKind.PERINATAL_DEATH: _l("围产儿死亡"),
+    CaseKind.MATERNAL_NEAR_MISS: _l("危重孕产妇"),
     CaseKind.NEONATAL_NEAR_MISS: _l("危重新生儿"),
 }
 STATES: Mapping[CaseState, Any] = {
-    CaseState.NOTIFIED: _l("已通知"), CaseState.OPENED: _l("已开案"), CaseState.REPORTED: _l("已报送"), CaseState.VERIFIED: _l("已核实"),
-    CaseState.INVESTIGATING: _l("调查中"), CaseState.PREPARED: _l("评审准备"), CaseState.IN_REVIEW: _l("评审中"),
-    CaseState.CONCLUDED: _l("已有结论"), CaseState.SIGNED: _l("已签署"), CaseState.RECTIFYING: _l("整改中"), CaseState.CLOSED: _l("已结案"),
-    CaseState.MERGED: _l("已并入"), CaseState.OUT_OF_SCOPE: _l("不在范围"), CaseState.CONVERTED: _l("已转类"),
+    CaseState.NOTIFIED: _l("已通知"),
+    CaseState.OPENED: _l("已开案"),
+    CaseState.REPORTED: _l("已报送"),
+    CaseState.VERIFIED: _l("已核实"),
+    CaseState.INVESTIGATING: _l("调查中"),
+    CaseState.PREPARED: _l("评审准备"),
+    CaseState.IN_REVIEW: _l("评审中"),
+    CaseState.CONCLUDED: _l("已有结论"),
+    CaseState.SIGNED: _l("已签署"),
+    CaseState.RECTIFYING: _l("整改中"),
+    CaseState.CLOSED: _l("已结案"),
+    CaseState.MERGED: _l("已并入"),
+    CaseState.OUT_OF_SCOPE: _l("不在范围"),
+    CaseState.CONVERTED: _l("已转类"),
 }
 HOLD_REASONS: Mapping[HoldReason, Any] = {
-    HoldReason.AUTOPSY: _l("等待尸检"), HoldReason.POLICE: _l("公安办理中"), HoldReason.DISPUTE: _l("纠纷处理中"), HoldReason.OTHER: _l("其他原因"),
+    HoldReason.AUTOPSY: _l("等待尸检"),
+    HoldReason.POLICE: _l("公安办理中"),
+    HoldReason.DISPUTE: _l("纠纷处理中"),
+    HoldReason.OTHER: _l("其他原因"),
 }
 HOPS: Mapping[Hop, Any] = {
-    Hop.VILLAGE: _l("村 → 乡镇"), Hop.TOWNSHIP: _l("乡镇 → 妇幼机构"), Hop.FACILITY: _l("医疗机构 → 妇幼机构"), Hop.OTHER: _l("其他 → 妇幼机构"),
+    Hop.VILLAGE: _l("村 → 乡镇"),
+    Hop.TOWNSHIP: _l("乡镇 → 妇幼机构"),
+    Hop.FACILITY: _l("医疗机构 → 妇幼机构"),
+    Hop.OTHER: _l("其他 → 妇幼机构"),
 }
 METHODS: Mapping[ReceiptMethod, Any] = {
-    ReceiptMethod.PHONE: _l("电话"), ReceiptMethod.IN_PERSON: _l("当面"), ReceiptMethod.NETWORK: _l("网络"),
+    ReceiptMethod.PHONE: _l("电话"),
+    ReceiptMethod.IN_PERSON: _l("当面"),
+    ReceiptMethod.NETWORK: _l("网络"),
 }
 ITEM_STATES: Mapping[ItemState, Any] = {
-    ItemState.OPEN: _l("办理中"), ItemState.SUBMITTED: _l("待核查"), ItemState.RETURNED: _l("已退回"), ItemState.VERIFIED: _l("已核查"),
+    ItemState.OPEN: _l("办理中"),
+    ItemState.SUBMITTED: _l("待核查"),
+    ItemState.RETURNED: _l("已退回"),
+    ItemState.VERIFIED: _l("已核查"),
     ItemState.CANCELLED: _l("已取消"),
 }
 ITEM_TAGS: Mapping[ItemState, tuple[str, str]] = {
-    ItemState.OPEN: ("dai", "tool"), ItemState.SUBMITTED: ("hold", "eye"), ItemState.RETURNED: ("half", "arrow-back"),
-    ItemState.VERIFIED: ("done", "check"), ItemState.CANCELLED: ("", "x"),
+    ItemState.OPEN: ("dai", "tool"),
+    ItemState.SUBMITTED: ("hold", "eye"),
+    ItemState.RETURNED: ("half", "arrow-back"),
+    ItemState.VERIFIED: ("done", "check"),
+    ItemState.CANCELLED: ("", "x"),
 }
 WORK_STATES: Mapping[WorkItemState, Any] = {
-    WorkItemState.READY: _l("待认领"), WorkItemState.RESERVED: _l("办理中"), WorkItemState.COMPLETED: _l("已完成"), WorkItemState.EXITED: _l("不再需要"),
+    WorkItemState.READY: _l("待认领"),
+    WorkItemState.RESERVED: _l("办理中"),
+    WorkItemState.COMPLETED: _l("已完成"),
+    WorkItemState.EXITED: _l("不再需要"),
 }
 LEVELS: Mapping[Level, Any] = {
-    Level.VILLAGE: _l("村"), Level.TOWNSHIP: _l("乡镇"), Level.COUNTY: _l("县区"), Level.CITY: _l("市"), Level.PROVINCE: _l("省"),
+    Level.VILLAGE: _l("村"),
+    Level.TOWNSHIP: _l("乡镇"),
+    Level.COUNTY: _l("县区"),
+    Level.CITY: _l("市"),
+    Level.PROVINCE: _l("省"),
     Level.NATIONAL: _l("国家"),
 }
 ORGANISATION_KINDS: Mapping[OrganisationKind, Any] = {
-    OrganisationKind.AREA: _l("地区"), OrganisationKind.HEALTH_ADMINISTRATION: _l("卫生健康行政部门"),
-    OrganisationKind.MCH_INSTITUTION: _l("妇幼保健机构"), OrganisationKind.HOSPITAL: _l("医院"),
-    OrganisationKind.TOWNSHIP_HEALTH_CENTRE: _l("乡镇卫生院、社区卫生服务中心"), OrganisationKind.VILLAGE_CLINIC: _l("村卫生室"),
+    OrganisationKind.AREA: _l("地区"),
+    OrganisationKind.HEALTH_ADMINISTRATION: _l("卫生健康行政部门"),
+    OrganisationKind.MCH_INSTITUTION: _l("妇幼保健机构"),
+    OrganisationKind.HOSPITAL: _l("医院"),
+    OrganisationKind.TOWNSHIP_HEALTH_CENTRE: _l("乡镇卫生院、社区卫生服务中心"),
+    OrganisationKind.VILLAGE_CLINIC: _l("村卫生室"),
     OrganisationKind.OTHER: _l("其他机构"),
 }
 TITLES: Mapping[Title, Any] = {
-    Title.RESIDENT: _l("住院医师"), Title.ATTENDING: _l("主治医师"), Title.ASSOCIATE_CHIEF: _l("副主任医师"), Title.CHIEF: _l("主任医师"),
+    Title.RESIDENT: _l("住院医师"),
+    Title.ATTENDING: _l("主治医师"),
+    Title.ASSOCIATE_CHIEF: _l("副主任医师"),
+    Title.CHIEF: _l("主任医师"),
 }
 AUDIENCES: Mapping[Audience, Any] = {
-    Audience.CASE: _l("实名资料"), Audience.OFFICE: _l("妇幼机构内部"), Audience.COMMITTEE: _l("评审组"), Audience.AUTHOR: _l("只有本人，公开前"),
-    Audience.ITEM: _l("整改有关人员"), Audience.ADMINISTRATION: _l("卫生健康行政部门可见"),
+    Audience.CASE: _l("实名资料"),
+    Audience.OFFICE: _l("妇幼机构内部"),
+    Audience.COMMITTEE: _l("评审组"),
+    Audience.AUTHOR: _l("只有本人，公开前"),
+    Audience.ITEM: _l("整改有关人员"),
+    Audience.ADMINISTRATION: _l("卫生健康行政部门可见"),
 }
 PARTIES: Mapping[str, Any] = {
-    "owner": _l("负责机构"), "facility": _l("发生机构"), "township": _l("居住乡镇"), "administration": _l("行政部门"), "notice": _l("通知单位"),
-    "former_owner": _l("原负责机构"), "upper": _l("上级机构"),
+    "owner": _l("负责机构"),
+    "facility": _l("发生机构"),
+    "township": _l("居住乡镇"),
+    "administration": _l("行政部门"),
+    "notice": _l("通知单位"),
+    "former_owner": _l("原负责机构"),
+    "upper": _l("上级机构"),
 }
 TOLD: Mapping[str, Any] = {"case_opened": _l("户籍地在您辖区的个案已开案，请配合入户调查。")}
 
@@ -98,7 +164,9 @@ def called(kind: CaseKind, name: str | None) -> str:
 def amount(limit: Limit) -> str:
     """Return the value of a limit with its unit."""
     texts = {
-        "h": _("%(hours)s 小时", hours=limit.value), "d": _("%(days)s 天", days=limit.value), "wd": _("%(days)s 个工作日", days=limit.value),
+        "h": _("%(hours)s 小时", hours=limit.value),
+        "d": _("%(days)s 天", days=limit.value),
+        "wd": _("%(days)s 个工作日", days=limit.value),
         "dom": _("%(day)s 日前（次月）", day=limit.value),
     }
     return texts[limit.unit]
@@ -118,7 +186,7 @@ def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
     return texts.get(kind, _("有新情况。"))
 
 
-def menu(actor: Actor, permitted: frozenset[P], session: Session | None) -> list[dict[str, Any]]:
+def menu(actor: Actor, permitted: frozenset[Permission], session: Session | None) -> list[dict[str, Any]]:
     """Return the menu of a person: what their roles work with, in the order in which they need it."""
     from engine import notices, work_items
 
@@ -126,35 +194,51 @@ def menu(actor: Actor, permitted: frozenset[P], session: Session | None) -> list
     village = roles <= {Role.VILLAGE_REPORTER}
     entries: list[tuple[str, str, Any, bool]] = [
         ("home.show", "sun", _("今日"), True),
-        ("notices.new", "phone", _("电话通知"), P.NOTICE_TAKE in permitted and not ({Role.QC_OFFICER} & roles)),
-        ("work_items.queue", "inbox", _("任务"), P.WORK_ITEM_HAND_IN in permitted and not village),
-        ("notices.index", "phone", _("通知"), P.NOTICE_READ in permitted and not village),
-        ("cases.index", "folder", _("个案"), P.CASE_LIST in permitted),
-        ("packets.index", "book", _("资料与意见"), P.PACKET_READ in permitted),
-        ("conclusions.index", "gavel", _("结论"), P.CONCLUSION_READ in permitted),
-        ("rectifications.index", "tool", _("整改"), P.RECTIFICATION_READ in permitted),
-        ("accountability.index", "shield", _("约谈督查"), P.ACCOUNTABILITY_READ in permitted),
-        ("procedures.index", "route", _("流程"), P.PROCEDURE_READ in permitted and bool(roles & {Role.PROCESS_ADMINISTRATOR, Role.QC_OFFICER, Role.MCH_HEAD})),
-        ("profiles.index", "sliders", _("地方参数"), P.PROFILE_READ in permitted and bool(roles & {Role.PROCESS_ADMINISTRATOR, Role.QC_OFFICER, Role.MCH_HEAD})),
-        ("organisations.index", "sitemap", _("单位"), P.ORGANISATION_READ in permitted and bool(roles & _ADMINISTRATION)),
-        ("people.index", "people", _("人员"), P.PERSON_READ in permitted),
-        ("calendar.index", "calendar", _("工作日历"), P.CALENDAR_EDIT in permitted),
-        ("incidents.index", "alert", _("事件"), P.INCIDENT_RETRY in permitted),
-        ("journal.index", "history", _("操作日志"), P.JOURNAL_READ in permitted),
+        ("notices.new", "phone", _("电话通知"), Permission.NOTICE_TAKE in permitted and not ({Role.QC_OFFICER} & roles)),
+        ("work_items.queue", "inbox", _("任务"), Permission.WORK_ITEM_HAND_IN in permitted and not village),
+        ("notices.index", "phone", _("通知"), Permission.NOTICE_READ in permitted and not village),
+        ("cases.index", "folder", _("个案"), Permission.CASE_LIST in permitted),
+        ("packets.index", "book", _("资料与意见"), Permission.PACKET_READ in permitted),
+        ("conclusions.index", "gavel", _("结论"), Permission.CONCLUSION_READ in permitted),
+        ("rectifications.index", "tool", _("整改"), Permission.RECTIFICATION_READ in permitted),
+        ("accountability.index", "shield", _("约谈督查"), Permission.ACCOUNTABILITY_READ in permitted),
+        (
+            "procedures.index",
+            "route",
+            _("流程"),
+            Permission.PROCEDURE_READ in permitted and bool(roles & {Role.PROCESS_ADMINISTRATOR, Role.QC_OFFICER, Role.MCH_HEAD}),
+        ),
+        (
+            "profiles.index",
+            "sliders",
+            _("地方参数"),
+            Permission.PROFILE_READ in permitted and bool(roles & {Role.PROCESS_ADMINISTRATOR, Role.QC_OFFICER, Role.MCH_HEAD}),
+        ),
+        ("organisations.index", "sitemap", _("单位"), Permission.ORGANISATION_READ in permitted and bool(roles & _ADMINISTRATION)),
+        ("people.index", "people", _("人员"), Permission.PERSON_READ in permitted),
+        ("calendar.index", "calendar", _("工作日历"), Permission.CALENDAR_EDIT in permitted),
+        ("incidents.index", "alert", _("事件"), Permission.INCIDENT_RETRY in permitted),
+        ("journal.index", "history", _("操作日志"), Permission.JOURNAL_READ in permitted),
     ]
     counts: dict[str, int] = {}
-    if session is not None and P.WORK_ITEM_HAND_IN in permitted:
+    if session is not None and Permission.WORK_ITEM_HAND_IN in permitted:
         counts["work_items.queue"] = work_items.counts(session, actor)["all"]
-    if session is not None and P.NOTICE_READ in permitted and not village:
+    if session is not None and Permission.NOTICE_READ in permitted and not village:
         counts["notices.index"] = notices.waiting(session, actor)
     return [
         {"endpoint": endpoint, "url": url_for(endpoint), "icon": icon, "label": label, "count": counts.get(endpoint)}
-        for endpoint, icon, label, shown in entries if shown
+        for endpoint, icon, label, shown in entries
+        if shown
     ]
 
 
 _ADMINISTRATION = {
-    Role.PROCESS_ADMINISTRATOR, Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR, Role.QC_OFFICER, Role.MCH_HEAD,
+    Role.PROCESS_ADMINISTRATOR,
+    Role.SYSTEM_ADMINISTRATOR,
+    Role.SECURITY_ADMINISTRATOR,
+    Role.AUDIT_ADMINISTRATOR,
+    Role.QC_OFFICER,
+    Role.MCH_HEAD,
 }
 
 
@@ -191,34 +275,96 @@ def _reason(value: Any) -> Any:
 
 
 ACTIONS: Mapping[str, Any] = {
-    "case:read": _l("查阅个案"), "case:read-journal": _l("查阅个案日志"), "work-item:read": _l("查阅任务"), "packet:read": _l("查阅资料"),
-    "attachment:read": _l("取文件"), "rectification:read": _l("查阅整改"), "accountability:read": _l("查阅约谈卷宗"), "conclusion:read": _l("查阅结论"),
-    "notice:take": _l("记录通知"), "case:begin": _l("个案开始"), "case:hold": _l("暂缓"), "case:resume": _l("恢复"), "case:merge": _l("并入"),
-    "case:join": _l("并入本个案"), "case:reopen": _l("重新评审"), "case:message": _l("流程动作"), "work-item:claim": _l("认领"),
-    "work-item:release": _l("放回"), "work-item:delegate": _l("转交"), "work-item:hand-in": _l("提交"), "timer:fire": _l("定时"),
-    "deadline:overdue": _l("超时限"), "deadline:escalated": _l("报告上级"), "packet:recuse": _l("回避"), "accountability:cross": _l("移交"),
-    "attachment:store": _l("上传文件"), "attachment:remove": _l("去掉文件"), "person:sign-in": _l("登录"), "person:sign-out": _l("退出"),
-    "person:sign-in-failed": _l("登录失败"), "person:second-factor": _l("启用第二重验证"), "person:second-factor-shown": _l("第二重验证"),
-    "person:second-factor-reset": _l("重置第二重验证"), "person:password": _l("换密码"), "person:password-issued": _l("发放密码"),
-    "person:end-sessions": _l("结束登录"), "person:add": _l("新增人员"), "person:change": _l("修改人员"), "person:appoint": _l("任职"),
-    "person:dismiss": _l("免职"), "organisation:add": _l("新增单位"), "organisation:change": _l("修改单位"), "calendar:set": _l("修改日历"),
-    "procedure:deploy": _l("部署流程"), "procedure:activate": _l("启用流程"), "incident:retried": _l("重试事件"), "incident:dismissed": _l("了结事件"),
-    "journal:read": _l("查阅操作日志"), "demo:load": _l("载入演示个案"),
+    "case:read": _l("查阅个案"),
+    "case:read-journal": _l("查阅个案日志"),
+    "work-item:read": _l("查阅任务"),
+    "packet:read": _l("查阅资料"),
+    "attachment:read": _l("取文件"),
+    "rectification:read": _l("查阅整改"),
+    "accountability:read": _l("查阅约谈卷宗"),
+    "conclusion:read": _l("查阅结论"),
+    "notice:take": _l("记录通知"),
+    "case:begin": _l("个案开始"),
+    "case:hold": _l("暂缓"),
+    "case:resume": _l("恢复"),
+    "case:merge": _l("并入"),
+    "case:join": _l("并入本个案"),
+    "case:reopen": _l("重新评审"),
+    "case:message": _l("流程动作"),
+    "work-item:claim": _l("认领"),
+    "work-item:release": _l("放回"),
+    "work-item:delegate": _l("转交"),
+    "work-item:hand-in": _l("提交"),
+    "timer:fire": _l("定时"),
+    "deadline:overdue": _l("超时限"),
+    "deadline:escalated": _l("报告上级"),
+    "packet:recuse": _l("回避"),
+    "accountability:cross": _l("移交"),
+    "attachment:store": _l("上传文件"),
+    "attachment:remove": _l("去掉文件"),
+    "person:sign-in": _l("登录"),
+    "person:sign-out": _l("退出"),
+    "person:sign-in-failed": _l("登录失败"),
+    "person:second-factor": _l("启用第二重验证"),
+    "person:second-factor-shown": _l("第二重验证"),
+    "person:second-factor-reset": _l("重置第二重验证"),
+    "person:password": _l("换密码"),
+    "person:password-issued": _l("发放密码"),
+    "person:end-sessions": _l("结束登录"),
+    "person:add": _l("新增人员"),
+    "person:change": _l("修改人员"),
+    "person:appoint": _l("任职"),
+    "person:dismiss": _l("免职"),
+    "organisation:add": _l("新增单位"),
+    "organisation:change": _l("修改单位"),
+    "calendar:set": _l("修改日历"),
+    "procedure:deploy": _l("部署流程"),
+    "procedure:activate": _l("启用流程"),
+    "incident:retried": _l("重试事件"),
+    "incident:dismissed": _l("了结事件"),
+    "journal:read": _l("查阅操作日志"),
+    "demo:load": _l("载入演示个案"),
 }
 
 VALUE_NAMES: Mapping[str, Any] = {
-    "maternal_review_mode": _l("孕产妇死亡评审方式"), "onsite_required": _l("必须现场调查"), "household_investigation": _l("入户调查"),
-    "blinding": _l("盲法"), "quorum_share": _l("法定人数比例"), "quorum_min": _l("法定人数下限"), "external_required": _l("必须有外部专家"),
-    "required_disciplines": _l("必须到会的专业"), "voting_title_min": _l("表决专家最低职称"), "accountability_triggers": _l("约谈触发"),
-    "city_review_required": _l("必须市级评审"), "province_report_required": _l("必须报送省级"), "levels": _l("层级"),
-    "office_opens": lazy_pgettext("time of day", "上班"), "office_closes": lazy_pgettext("time of day", "下班"), "case_prefix": _l("编号前缀"),
-    "stages": _l("全程分析阶段"), "hidden_fields": _l("不用的字段"), "item_days_max": _l("整改最长天数"),
+    "maternal_review_mode": _l("孕产妇死亡评审方式"),
+    "onsite_required": _l("必须现场调查"),
+    "household_investigation": _l("入户调查"),
+    "blinding": _l("盲法"),
+    "quorum_share": _l("法定人数比例"),
+    "quorum_min": _l("法定人数下限"),
+    "external_required": _l("必须有外部专家"),
+    "required_disciplines": _l("必须到会的专业"),
+    "voting_title_min": _l("表决专家最低职称"),
+    "accountability_triggers": _l("约谈触发"),
+    "city_review_required": _l("必须市级评审"),
+    "province_report_required": _l("必须报送省级"),
+    "levels": _l("层级"),
+    "office_opens": lazy_pgettext("time of day", "上班"),
+    "office_closes": lazy_pgettext("time of day", "下班"),
+    "case_prefix": _l("编号前缀"),
+    "stages": _l("全程分析阶段"),
+    "hidden_fields": _l("不用的字段"),
+    "item_days_max": _l("整改最长天数"),
 }
 VALUE_WORDS: Mapping[str, Any] = {
-    "per_case": _l("逐例"), "quarterly_collective": _l("每季集中"), "patient_only": _l("只遮盖患者"), "patient_and_provider": _l("遮盖患者和机构"),
-    "conclusion": _l("结论为可避免"), "event": _l("发生孕产妇死亡"), "trace_back": _l("逐例倒查"), "area": _l("地区工作"),
-    "with_township": _l("有居住乡镇就做"), "village": _l("村"), "township": _l("乡镇"), "county": _l("县区"), "city": _l("市"), "province": _l("省"),
-    "associate_chief": _l("副主任医师"), "chief": _l("主任医师"), "obstetrics": _l("产科"),
+    "per_case": _l("逐例"),
+    "quarterly_collective": _l("每季集中"),
+    "patient_only": _l("只遮盖患者"),
+    "patient_and_provider": _l("遮盖患者和机构"),
+    "conclusion": _l("结论为可避免"),
+    "event": _l("发生孕产妇死亡"),
+    "trace_back": _l("逐例倒查"),
+    "area": _l("地区工作"),
+    "with_township": _l("有居住乡镇就做"),
+    "village": _l("村"),
+    "township": _l("乡镇"),
+    "county": _l("县区"),
+    "city": _l("市"),
+    "province": _l("省"),
+    "associate_chief": _l("副主任医师"),
+    "chief": _l("主任医师"),
+    "obstetrics": _l("产科"),
 }
 
 

@@ -1,4 +1,5 @@
 """The application for a WSGI server: `gunicorn web.wsgi:app`; settings come from the environment."""
+
 from models.database import connect, sessions_of
 from web import create_app
 from web.settings import from_environment

@@ -178,9 +178,7 @@ class Builtin:
     def _unfit(self, orders: Iterable[list[Value]], given: list[Value], run: Run, place: Place) -> None:
         """Explain arguments that fit no signature."""
         for ordered in orders:
-            if any(value is None for value in ordered) and any(
-                overload.fit(ordered, ignore_null=True) is not None for overload in self.overloads
-            ):
+            if any(value is None for value in ordered) and any(overload.fit(ordered, ignore_null=True) is not None for overload in self.overloads):
                 run.note(NULL_ARGUMENT, place, "{} is given null", self.name)
                 return
         kinds = ", ".join(map(kind, given)) or "nothing"
@@ -299,8 +297,7 @@ def date_and_time_in(run: Run, value: DateTime, zone: str) -> DateTime | None:
 
 @builtin(
     "date and time",
-    "year: number, month: number, day: number, hour: number, minute: number, second: number, "
-    "offset: days and time duration|null?",
+    "year: number, month: number, day: number, hour: number, minute: number, second: number, offset: days and time duration|null?",
 )
 def date_and_time_of_parts(
     run: Run,
@@ -1129,9 +1126,7 @@ class _Ends:
 
     def finishes(self, other: "_Ends") -> bool:
         """Tell whether this ends with the other and begins in it."""
-        within = self.less(other.low, self.low) or (
-            self.same(other.low, self.low) and (not self.low_in or other.low_in)
-        )
+        within = self.less(other.low, self.low) or (self.same(other.low, self.low) and (not self.low_in or other.low_in))
         return self.same(self.high, other.high) and self.high_in == other.high_in and within
 
     def coincides(self, other: "_Ends") -> bool:
@@ -1159,9 +1154,7 @@ def _register_range_relations() -> None:
     }
     for name, relation in relations.items():
 
-        def related(
-            run: Run, left: Value, right: Value, relation: Callable[[_Ends, _Ends], bool] = relation
-        ) -> bool | None:
+        def related(run: Run, left: Value, right: Value, relation: Callable[[_Ends, _Ends], bool] = relation) -> bool | None:
             if left is None or right is None:
                 return None
             return relation(_Ends(left, run), _Ends(right, run))

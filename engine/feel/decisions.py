@@ -72,9 +72,7 @@ class ItemType:
                 definition.members,
             )
             self.element = ItemType(one, model, check_values=check_values)
-        self.members = [
-            (member.name, ItemType(member, model, check_values=check_values)) for member in definition.members
-        ]
+        self.members = [(member.name, ItemType(member, model, check_values=check_values)) for member in definition.members]
         wanted = (definition.constraint, None if definition.is_list else definition.allowed) if check_values else ()
         self.tests = [model.unary(text, f"the type {self.name}") for text in wanted if text]
 
@@ -100,9 +98,7 @@ class ItemType:
         if value is None:
             return False
         run.spend(1)
-        return self._has_shape(value, run) and all(
-            test(Scope({"?": value}, None, Root(), run)) is True for test in self.tests
-        )
+        return self._has_shape(value, run) and all(test(Scope({"?": value}, None, Root(), run)) is True for test in self.tests)
 
     def _has_shape(self, value: Value, run: Run) -> bool:
         if self.element is not None:
@@ -112,8 +108,7 @@ class ItemType:
             return type(value) is Function
         if self.members:
             return type(value) is dict and all(
-                name in value and (value[name] is None or member.accepts(value[name], run))
-                for name, member in self.members
+                name in value and (value[name] is None or member.accepts(value[name], run)) for name, member in self.members
             )
         base = self.base
         return base is None or base.accepts(value, run)
@@ -190,9 +185,7 @@ class Model:
         self.decisions = self._names("decision")
         self.services = self._names("service")
         self.knowledge = self._names("knowledge")
-        self.inputs: Mapping[str, str | None] = MappingProxyType(
-            {name: self._by_name[name].definition.type for name in self._names("input")}
-        )
+        self.inputs: Mapping[str, str | None] = MappingProxyType({name: self._by_name[name].definition.type for name in self._names("input")})
         for item in definitions.items:
             self._check_type(item)
             self.type(item.name)
@@ -426,11 +419,7 @@ class BoxCompiler(Compiler):
         self.element = element
         requires = [] if element is None else element.requires
         self.root_names = {alias or target.name for alias, target in requires}
-        self.functions = {
-            target.name
-            for alias, target in requires
-            if alias is None and target.definition.kind in ("knowledge", "service")
-        }
+        self.functions = {target.name for alias, target in requires if alias is None and target.definition.kind in ("knowledge", "service")}
         if element is not None and element.definition.kind == "knowledge":
             self.root_names.add(element.name)
             self.functions.add(element.name)
@@ -592,10 +581,7 @@ class BoxCompiler(Compiler):
     def box_relation(self, box: dmn.RelationBox) -> Code:
         """Compile a relation: a list of contexts."""
         rows = [
-            [
-                (name, self.typed(self.soft(cell), type_name, name))
-                for (name, type_name), cell in zip(box.columns, row, strict=True)
-            ]
+            [(name, self.typed(self.soft(cell), type_name, name)) for (name, type_name), cell in zip(box.columns, row, strict=True)]
             for row in box.rows
         ]
         return lambda scope: [{name: cell(scope) for name, cell in row} for row in rows]
@@ -859,9 +845,7 @@ def _numbers(hits: list[int]) -> str:
 class _Session:
     """One call of a model: the inputs given, and what was computed so far."""
 
-    def __init__(
-        self, model: Model, given: Mapping[str, Wire], run: Run, known: dict[Element, Value] | None = None
-    ) -> None:
+    def __init__(self, model: Model, given: Mapping[str, Wire], run: Run, known: dict[Element, Value] | None = None) -> None:
         self.model = model
         self.given = given
         self.run = run

@@ -156,18 +156,7 @@ class TableBox:
     type: str | None
 
 
-Box: TypeAlias = (
-    Text
-    | ContextBox
-    | InvocationBox
-    | ListBox
-    | RelationBox
-    | FunctionBox
-    | ConditionalBox
-    | FilterBox
-    | LoopBox
-    | TableBox
-)
+Box: TypeAlias = Text | ContextBox | InvocationBox | ListBox | RelationBox | FunctionBox | ConditionalBox | FilterBox | LoopBox | TableBox
 """A boxed expression (DMN 1.5, 10.2)."""
 
 
@@ -226,9 +215,7 @@ class Definitions:
 
 
 def _xml_parser() -> etree.XMLParser:
-    return etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
 
 
 def read_xml(xml: bytes) -> Definitions:
@@ -320,10 +307,7 @@ class _Reader:
             namespace=root.get("namespace") or "",
             items=items,
             elements=elements,
-            imports=[
-                (clean_name(node.get("name") or ""), node.get("namespace") or "")
-                for node in self.children(root, "import")
-            ],
+            imports=[(clean_name(node.get("name") or ""), node.get("namespace") or "") for node in self.children(root, "import")],
         )
 
     def model_element(self, node: etree._Element) -> Element:
@@ -392,10 +376,7 @@ class _Reader:
 
     def invocation(self, node: etree._Element) -> InvocationBox:
         """Read a boxed invocation."""
-        arguments = [
-            (self.name(self.child(binding, "parameter"), "an argument"), self.box_in(binding))
-            for binding in self.children(node, "binding")
-        ]
+        arguments = [(self.name(self.child(binding, "parameter"), "an argument"), self.box_in(binding)) for binding in self.children(node, "binding")]
         return InvocationBox(self.box_in(node), arguments, node.get("typeRef"))
 
     def list_of(self, node: etree._Element) -> ListBox:
@@ -415,9 +396,7 @@ class _Reader:
         kind = node.get("kind") or "FEEL"
         if kind != "FEEL":
             raise self.refused(f"a function of kind {kind} is refused")
-        parameters = [
-            (self.name(child, "a parameter"), self.type(child)) for child in self.children(node, "formalParameter")
-        ]
+        parameters = [(self.name(child, "a parameter"), self.type(child)) for child in self.children(node, "formalParameter")]
         return FunctionBox(parameters, self.box_in(node), node.get("typeRef"))
 
     def conditional(self, node: etree._Element) -> ConditionalBox:
@@ -427,9 +406,7 @@ class _Reader:
 
     def filter(self, node: etree._Element) -> FilterBox:
         """Read a boxed filter."""
-        return FilterBox(
-            self.box_in(self.child(node, "in")), self.box_in(self.child(node, "match")), node.get("typeRef")
-        )
+        return FilterBox(self.box_in(self.child(node, "in")), self.box_in(self.child(node, "match")), node.get("typeRef"))
 
     def loop(self, node: etree._Element) -> LoopBox:
         """Read a boxed iterator."""

@@ -143,9 +143,7 @@ class Compiler:
                 raise FeelSyntaxError(message, expression=self.text, start=node.start, end=node.end)
             return custom
         if node.parameters is not None:
-            return BuiltinType(
-                node.name, parameters=tuple(map(self.type, node.parameters)), result=self.type(node.parts[0])
-            )
+            return BuiltinType(node.name, parameters=tuple(map(self.type, node.parameters)), result=self.type(node.parts[0]))
         if node.members is not None:
             return BuiltinType(node.name, members=tuple((name, self.type(each)) for name, each in node.members))
         return BuiltinType(node.name, element=self.type(node.parts[0]) if node.parts else None)
@@ -810,9 +808,7 @@ def nth(items: list[Value], number: Decimal, run: Run, place: Place) -> Value:
 class Iteration:
     """A compiled loop over one or more sources, the last turning fastest."""
 
-    def __init__(
-        self, levels: list[tuple[str, Code, Code | None, int]], body: Code, cost: int, place: Place, partial: bool
-    ) -> None:
+    def __init__(self, levels: list[tuple[str, Code, Code | None, int]], body: Code, cost: int, place: Place, partial: bool) -> None:
         self.levels = levels
         self.body = body
         self.cost = cost

@@ -70,10 +70,7 @@ class BuiltinType:
             run.spend(len(value))
             return all(element.accepts(item, run) for item in value)
         if type(value) is dict and self.members is not None:
-            return all(
-                name in value and (value[name] is None or member.accepts(value[name], run))
-                for name, member in self.members
-            )
+            return all(name in value and (value[name] is None or member.accepts(value[name], run)) for name, member in self.members)
         if type(value) is Range and self.element is not None:
             return all(end is None or self.element.accepts(end, run) for end in (value.low, value.high))
         if type(value) is Function and self.parameters is not None:

@@ -49,16 +49,12 @@ def equal(left: Value, right: Value, run: Run) -> bool | None:
         return None
     if kind is list:
         run.spend(1 + len(left))
-        return len(left) == len(right) and all(
-            equal(mine, theirs, run) is True for mine, theirs in zip(left, right, strict=True)
-        )
+        return len(left) == len(right) and all(equal(mine, theirs, run) is True for mine, theirs in zip(left, right, strict=True))
     if kind is dict:
         run.spend(1 + len(left))
         return left.keys() == right.keys() and all(equal(left[key], right[key], run) is True for key in left)
     if kind is DateTime:
-        return (left.zone is None) == (
-            right.zone is None
-        ) and left.instant // MILLISECOND == right.instant // MILLISECOND
+        return (left.zone is None) == (right.zone is None) and left.instant // MILLISECOND == right.instant // MILLISECOND
     if kind is Time:
         return (left.zone is None) == (right.zone is None) and left.order // MILLISECOND == right.order // MILLISECOND
     if kind is Range:

@@ -534,9 +534,7 @@ class _Parser:
         """Read an expression whose operators bind tighter than `power`."""
         self.depth += 1
         if self.depth > MAX_NESTING:
-            raise LimitExceeded(
-                f"nested deeper than {MAX_NESTING}", expression=self.text, start=self.token.start, end=self.token.end
-            )
+            raise LimitExceeded(f"nested deeper than {MAX_NESTING}", expression=self.text, start=self.token.start, end=self.token.end)
         left = self.prefix()
         height = self.depth
         while True:
@@ -553,9 +551,7 @@ class _Parser:
                 left = self.infix(left, operator, binding)
             height += 1
             if height > MAX_NESTING:
-                raise LimitExceeded(
-                    f"nested deeper than {MAX_NESTING}", expression=self.text, start=left.start, end=left.end
-                )
+                raise LimitExceeded(f"nested deeper than {MAX_NESTING}", expression=self.text, start=left.start, end=left.end)
         self.depth -= 1
         return left
 

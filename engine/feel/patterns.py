@@ -332,9 +332,9 @@ def matches(text: str, pattern: str, flags: str, run: Run) -> bool:
 
 
 def replace(text: str, pattern: str, replacement: str, flags: str, run: Run) -> str | None:
-    """Return the text with every match replaced; None when the pattern matches the empty text.
+    r"""Return the text with every match replaced; None when the pattern matches the empty text.
 
-    `$1` to `$9` and further stand for groups, `\\$` and `\\\\` for themselves; with the flag q all characters do.
+    `$1` to `$9` and further stand for groups, `\$` and `\\` for themselves; with the flag q all characters do.
     """
     search = Search(text, pattern, flags, run)
     if search.found(""):

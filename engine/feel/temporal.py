@@ -272,9 +272,7 @@ _TIME = (
 _READ_DATE = re.compile(_DATE, re.ASCII)
 _READ_TIME = re.compile(_TIME, re.ASCII)
 _READ_DATE_TIME = re.compile(f"{_DATE}T{_TIME}", re.ASCII)
-_READ_DURATION = re.compile(
-    r"(-)?P(?:(\d{1,30})D)?(T(?:(\d{1,30})H)?(?:(\d{1,30})M)?(?:(\d{1,30})(?:\.(\d*))?S)?)?", re.ASCII
-)
+_READ_DURATION = re.compile(r"(-)?P(?:(\d{1,30})D)?(T(?:(\d{1,30})H)?(?:(\d{1,30})M)?(?:(\d{1,30})(?:\.(\d*))?S)?)?", re.ASCII)
 _READ_MONTHS = re.compile(r"(-)?P(?:(\d{1,30})Y)?(?:(\d{1,30})M)?", re.ASCII)
 
 

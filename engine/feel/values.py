@@ -78,9 +78,7 @@ class Range(Plain):
 
     __slots__ = ("high", "high_closed", "low", "low_closed", "sign")
 
-    def __init__(
-        self, low: Value, high: Value, low_closed: bool | None = True, high_closed: bool | None = True, sign: str = ""
-    ) -> None:
+    def __init__(self, low: Value, high: Value, low_closed: bool | None = True, high_closed: bool | None = True, sign: str = "") -> None:
         self.low = low
         self.high = high
         self.low_closed = low_closed
@@ -195,9 +193,7 @@ class _Writer:
         if kind_of in (list, tuple, dict):
             if depth >= MAX_DEPTH:
                 raise ValueTooLarge(f"lists and contexts nested deeper than {MAX_DEPTH}")
-            return (
-                self._context(value, depth + 1) if kind_of is dict else [self.write(item, depth + 1) for item in value]
-            )
+            return self._context(value, depth + 1) if kind_of is dict else [self.write(item, depth + 1) for item in value]
         if kind_of is Range:
             low, high = self.write(value.low, depth + 1), self.write(value.high, depth + 1)
             opening = "" if value.low_closed is None else "[" if value.low_closed else "("

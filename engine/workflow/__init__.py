@@ -1,4 +1,5 @@
 """State in, state out: the only place that speaks SpiffWorkflow. It knows no session and no case."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -20,8 +21,24 @@ from engine.workflow.expressions import FeelEngine, Request
 from engine.workflow.reading import Element, Plan, Process, Specification, UnreadableDiagram, read
 
 __all__ = [
-    "Element", "Item", "NotOpen", "NotWaiting", "Outcome", "Plan", "Process", "Request", "Specification", "Timer",
-    "UnreadableDiagram", "WorkflowFailed", "complete", "fire_timers", "read", "retime", "send", "start",
+    "Element",
+    "Item",
+    "NotOpen",
+    "NotWaiting",
+    "Outcome",
+    "Plan",
+    "Process",
+    "Request",
+    "Specification",
+    "Timer",
+    "UnreadableDiagram",
+    "WorkflowFailed",
+    "complete",
+    "fire_timers",
+    "read",
+    "retime",
+    "send",
+    "start",
 ]
 MAX_DEPTH = 800
 NEVER_YEAR = 5000
@@ -108,9 +125,7 @@ def start(specification: Specification, variables: Mapping[str, Any], environmen
     return _command(specification, begin, engine, environment, {}, lambda workflow: None)
 
 
-def complete(
-    specification: Specification, state: State, task_id: UUID, names: Mapping[str, Any], environment: feel.Environment
-) -> Outcome:
+def complete(specification: Specification, state: State, task_id: UUID, names: Mapping[str, Any], environment: feel.Environment) -> Outcome:
     """Finish an open task: due timers first, then its outputs, then as far as the workflow goes by itself.
 
     Args:
@@ -143,9 +158,7 @@ def fire_timers(specification: Specification, state: State, environment: feel.En
     return _command(specification, _loader(specification, state, engine), engine, environment, state, lambda workflow: None)
 
 
-def send(
-    specification: Specification, state: State, message: str, names: Mapping[str, Any], environment: feel.Environment
-) -> Outcome:
+def send(specification: Specification, state: State, message: str, names: Mapping[str, Any], environment: feel.Environment) -> Outcome:
     """Deliver a message that the workflow waits for.
 
     Raises:

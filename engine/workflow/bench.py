@@ -10,6 +10,7 @@ the same task from the same place:
   variables alone, as our workflows have them, and once as the library is used by itself, with the answers of the forms
   in its data (300 of them in the end, 12 kB).
 """
+
 from __future__ import annotations
 
 import statistics
@@ -41,30 +42,55 @@ def files() -> dict[str, bytes]:
     """Return the diagrams of the measured procedure."""
     branches = [_task("card", timer=True), _task("history", timer=True), _task("visit", timer=True)]
     collect = _chain("collect", [_task("gather"), branches, _task("join_facts")])
-    main = _chain(MAIN, [
-        _task("receive"), _script("reckon"), _task("report", timer=True), _task("verify"), _decision("in_scope"), [f'<subProcess id="collect" name="collect">{collect}</subProcess>'], _task("investigate", timer=True),
-        _decision("is_enough"), _task("redact"), _task("check"), _decision("is_clean"), ['<callActivity id="hold_meeting" name="meeting" calledElement="meeting"/>'], _task("send_up"), _script("count"), _decision("has_items"), _task("feedback"),
-        ['<callActivity id="hold_rectification" name="rectification" calledElement="rectification"/>'], _task("archive"), _task("close"),
-    ])
+    main = _chain(
+        MAIN,
+        [
+            _task("receive"),
+            _script("reckon"),
+            _task("report", timer=True),
+            _task("verify"),
+            _decision("in_scope"),
+            [f'<subProcess id="collect" name="collect">{collect}</subProcess>'],
+            _task("investigate", timer=True),
+            _decision("is_enough"),
+            _task("redact"),
+            _task("check"),
+            _decision("is_clean"),
+            ['<callActivity id="hold_meeting" name="meeting" calledElement="meeting"/>'],
+            _task("send_up"),
+            _script("count"),
+            _decision("has_items"),
+            _task("feedback"),
+            ['<callActivity id="hold_rectification" name="rectification" calledElement="rectification"/>'],
+            _task("archive"),
+            _task("close"),
+        ],
+    )
     reviewers = (
         '<userTask id="review" name="review"><extensionElements><p:task form="f"/></extensionElements>'
         '<multiInstanceLoopCharacteristics><loopDataInputRef>reviewers</loopDataInputRef><inputDataItem id="reviewer" name="reviewer"/>'
         "</multiInstanceLoopCharacteristics></userTask>"
     )
     meeting = _chain("meeting", [_task("invite"), [reviewers], _task("hold"), _task("conclude"), _task("sign")])
-    rectification = _chain("rectification", [_task("plan"), _task("approve"), _task("act"), _task("report_back"), _decision("is_done"), _task("look")])
+    rectification = _chain(
+        "rectification", [_task("plan"), _task("approve"), _task("act"), _task("report_back"), _decision("is_done"), _task("look")]
+    )
     return {f"{name}.bpmn": _diagram(name, content) for name, content in ((MAIN, main), ("meeting", meeting), ("rectification", rectification))}
 
 
 def _task(name: str, *, timer: bool = False) -> list[str]:
-    drawn = (f'<userTask id="{name}" name="{name}"><extensionElements><p:task form="f"/>'
-             f'<p:output variable="{name}_by" expression="person"/></extensionElements></userTask>')
+    drawn = (
+        f'<userTask id="{name}" name="{name}"><extensionElements><p:task form="f"/>'
+        f'<p:output variable="{name}_by" expression="person"/></extensionElements></userTask>'
+    )
     if not timer:
         return [drawn]
     late = f"{name}_late"
-    beside = (f'<boundaryEvent id="{late}" attachedToRef="{name}" cancelActivity="false"><timerEventDefinition><timeDuration>P30D</timeDuration>'
-              f'</timerEventDefinition></boundaryEvent><endEvent id="{late}_ends"/>'
-              f'<sequenceFlow id="flow_{late}" sourceRef="{late}" targetRef="{late}_ends"/>')
+    beside = (
+        f'<boundaryEvent id="{late}" attachedToRef="{name}" cancelActivity="false"><timerEventDefinition><timeDuration>P30D</timeDuration>'
+        f'</timerEventDefinition></boundaryEvent><endEvent id="{late}_ends"/>'
+        f'<sequenceFlow id="flow_{late}" sourceRef="{late}" targetRef="{late}_ends"/>'
+    )
     return [drawn, beside]
 
 
@@ -75,17 +101,26 @@ def _script(name: str) -> list[str]:
 
 def _decision(name: str) -> list[str]:
     """A gateway with two ways to the same join, the first of which is always taken."""
-    return [f'<exclusiveGateway id="{name}" default="flow_{name}_no"/>', f'<exclusiveGateway id="{name}_join"/>'
-            f'<sequenceFlow id="flow_{name}_yes" sourceRef="{name}" targetRef="{name}_join"><conditionExpression>kind = "maternal_death"'
-            f'</conditionExpression></sequenceFlow><sequenceFlow id="flow_{name}_no" sourceRef="{name}" targetRef="{name}_join"/>', f"{name}_join"]
+    return [
+        f'<exclusiveGateway id="{name}" default="flow_{name}_no"/>',
+        (
+            f'<exclusiveGateway id="{name}_join"/>'
+            f'<sequenceFlow id="flow_{name}_yes" sourceRef="{name}" targetRef="{name}_join">'
+            '<conditionExpression>kind = "maternal_death"</conditionExpression></sequenceFlow>'
+            f'<sequenceFlow id="flow_{name}_no" sourceRef="{name}" targetRef="{name}_join"/>'
+        ),
+        f"{name}_join",
+    ]
 
 
 def _diagram(name: str, content: str) -> bytes:
     lane = f'<laneSet id="lanes_{name}"><lane id="qc_officer.{name}" name="qc">{{references}}</lane></laneSet>'
     ids = [part.split('"', 1)[0] for part in content.split(' id="')[1:]]
     references = "".join(f"<flowNodeRef>{one}</flowNodeRef>" for one in ids if not one.startswith(("flow_", "reviewer")) or one == "review")
-    return (f'<definitions xmlns="{BPMN}" xmlns:p="{PS}" id="d_{name}" targetNamespace="bench"><process id="{name}" name="{name}" isExecutable="true">'
-            f"{lane.format(references=references)}{content}</process></definitions>").encode()
+    return (
+        f'<definitions xmlns="{BPMN}" xmlns:p="{PS}" id="d_{name}" targetNamespace="bench"><process id="{name}" name="{name}" isExecutable="true">'
+        f"{lane.format(references=references)}{content}</process></definitions>"
+    ).encode()
 
 
 def _chain(name: str, steps: list[Any]) -> str:
@@ -195,15 +230,19 @@ def report(rounds: int = 5) -> list[str]:
     steps = list(measure(rounds))
     lines = [f"{len(steps) // rounds} steps a case, {rounds} rounds, late = the last {1 - LATE:.0%}; medians in ms"]
     for name, chosen in (("early", [step for step in steps if step.share < EARLY]), ("late", [step for step in steps if step.share >= LATE])):
+
         def middle(column: str, chosen: list[Step] = chosen) -> float:
             return float(statistics.median(getattr(step, column) for step in chosen))
 
-        memory, stored = middle("memory"), middle("stored")
+        memory, stored, size = middle("memory"), middle("stored"), middle("state_bytes") / 1000
         lines += [
-            "", f"{name}:  the step in memory {memory * 1000:.2f}",
-            f"  load + step + save           {stored * 1000:6.2f}   {stored / memory:4.1f} times the step in memory   {middle('state_bytes') / 1000:6.1f} kB",
+            "",
+            f"{name}:  the step in memory {memory * 1000:.2f}",
+            f"  load + step + save           {stored * 1000:6.2f}   {stored / memory:4.1f} times the step in memory   {size:6.1f} kB",
         ]
         for label, column in (("library's full JSON", "library"), ("  with the forms' answers", "library_with_answers")):
-            lines.append(f"  {label:<27}  {middle(column) * 1000:6.2f}   {middle(column) / stored:4.1f} times ours" + (
-                f"                 {middle('library_bytes') / 1000:6.1f} kB" if column == "library_with_answers" else ""))
+            lines.append(
+                f"  {label:<27}  {middle(column) * 1000:6.2f}   {middle(column) / stored:4.1f} times ours"
+                + (f"                 {middle('library_bytes') / 1000:6.1f} kB" if column == "library_with_answers" else "")
+            )
     return lines

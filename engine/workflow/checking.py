@@ -3,6 +3,7 @@
 The rules cover what the library accepts and does otherwise than drawn, and what only Pingshen knows: roles, forms,
 services, limits, names in expressions.
 """
+
 from __future__ import annotations
 
 import tomllib
@@ -120,25 +121,35 @@ def _form_expressions(form: forms.Form, path: str) -> Iterator[Complaint]:
 
     def visit(fields: Any) -> None:
         for entry in fields:
-            texts.extend((text, entry.key or entry.id) for text in (entry.hide, entry.required_if, entry.prefill, entry.expression, entry.summary) if text)
+            texts.extend(
+                (text, entry.key or entry.id) for text in (entry.hide, entry.required_if, entry.prefill, entry.expression, entry.summary) if text
+            )
             visit(entry.fields)
 
     visit(form.fields)
     for text, where in texts:
         found = feel.check(text)
         if found.error is not None:
-            yield Complaint("form_expression", N_("表单中“%(where)s”的算式写错了：%(reason)s"), file=path,
-                            fields={"where": where, "reason": found.error.message})
+            yield Complaint(
+                "form_expression", N_("表单中“%(where)s”的算式写错了：%(reason)s"), file=path, fields={"where": where, "reason": found.error.message}
+            )
 
 
 def _unreadable(error: UnreadableDiagram, path: str) -> Complaint:
     sentences = {
-        "too_large": N_("文件超过 2 MB。"), "not_xml": N_("文件不是完整的 XML。"), "doctype": N_("文件里不能有 DOCTYPE。"),
-        "not_bpmn": N_("文件不是 BPMN 图。"), "task_without_lane": N_("任务不在任何泳道里，不知道由谁办。"),
+        "too_large": N_("文件超过 2 MB。"),
+        "not_xml": N_("文件不是完整的 XML。"),
+        "doctype": N_("文件里不能有 DOCTYPE。"),
+        "not_bpmn": N_("文件不是 BPMN 图。"),
+        "task_without_lane": N_("任务不在任何泳道里，不知道由谁办。"),
     }
     return Complaint(
-        error.reason if error.reason in sentences else "unreadable", sentences.get(error.reason, N_("图不能读取：%(reason)s")), file=error.file or path,
-        element=error.element, line=error.line, fields={"reason": error.reason},
+        error.reason if error.reason in sentences else "unreadable",
+        sentences.get(error.reason, N_("图不能读取：%(reason)s")),
+        file=error.file or path,
+        element=error.element,
+        line=error.line,
+        fields={"reason": error.reason},
     )
 
 
@@ -205,7 +216,11 @@ def _node(node: etree._Element, path: str, kind: str) -> Iterator[Complaint]:
 
 
 def _scope(scope: etree._Element, path: str) -> Iterator[Complaint]:
-    nodes = {child.get("id", ""): child for child in scope if isinstance(child.tag, str) and local(child) in FLOW_NODES and child.tag.startswith(f"{{{BPMN}}}")}
+    nodes = {
+        child.get("id", ""): child
+        for child in scope
+        if isinstance(child.tag, str) and local(child) in FLOW_NODES and child.tag.startswith(f"{{{BPMN}}}")
+    }
     ahead: dict[str, list[etree._Element]] = {}
     inward: dict[str, list[etree._Element]] = {}
     for flow in scope.findall(f"{{{BPMN}}}sequenceFlow"):
@@ -235,7 +250,7 @@ def _scope(scope: etree._Element, path: str) -> Iterator[Complaint]:
         if kind in ("exclusiveGateway", "inclusiveGateway") and len(out) > 1:
             yield from _gateway(node, path, out)
         if kind == "parallelGateway" and len(inward.get(identifier, [])) > 1:
-            yield from _join(identifier, node, path, inward, ahead, nodes)
+            yield from _join(identifier, node, path, inward, nodes)
 
 
 def _gateway(node: etree._Element, path: str, out: list[etree._Element]) -> Iterator[Complaint]:
@@ -249,7 +264,10 @@ def _gateway(node: etree._Element, path: str, out: list[etree._Element]) -> Iter
 
 
 def _join(
-    identifier: str, node: etree._Element, path: str, inward: Mapping[str, list[etree._Element]], ahead: Mapping[str, list[etree._Element]],
+    identifier: str,
+    node: etree._Element,
+    path: str,
+    inward: Mapping[str, list[etree._Element]],
     nodes: Mapping[str, etree._Element],
 ) -> Iterator[Complaint]:
     """A parallel join waits on each of its flows: two of them from one exclusive choice can never both come."""
@@ -301,7 +319,9 @@ def _ids(roots: Mapping[str, etree._Element]) -> Iterator[Complaint]:
         for node in root.iter(*(f"{{{BPMN}}}{kind}" for kind in (*FLOW_NODES, "process"))):
             identifier = node.get("id", "")
             if identifier in seen and seen[identifier] != path:
-                yield _at(node, path, "id_in_two_files", N_("id“%(id)s”在 %(other)s 里也有；整套流程里不能重复。"), id=identifier, other=seen[identifier])
+                yield _at(
+                    node, path, "id_in_two_files", N_("id“%(id)s”在 %(other)s 里也有；整套流程里不能重复。"), id=identifier, other=seen[identifier]
+                )
             seen.setdefault(identifier, path)
 
 
@@ -445,8 +465,13 @@ def _runs(files: Mapping[str, bytes], main: str) -> Iterator[Complaint]:
             library.dispose(workflow)
         if count > MAX_TASKS:
             process = specification.processes.get(name)
-            yield Complaint("too_branchy", N_("并行分支一个接一个，引擎要预计 %(count)s 步；请把一部分放进调用的流程。"),
-                            file=process.file if process else "", element=name, fields={"count": count})
+            yield Complaint(
+                "too_branchy",
+                N_("并行分支一个接一个，引擎要预计 %(count)s 步；请把一部分放进调用的流程。"),
+                file=process.file if process else "",
+                element=name,
+                fields={"count": count},
+            )
     yield from _calls_itself(specification)
 
 
@@ -462,8 +487,13 @@ def _calls_itself(specification: reading.Specification) -> Iterator[Complaint]:
         while todo:
             current = todo.pop()
             if current == process:
-                yield Complaint("calls_itself", N_("流程“%(name)s”会调用到自己，个案不会停。"), file=specification.processes[process].file,
-                                element=process, fields={"name": process})
+                yield Complaint(
+                    "calls_itself",
+                    N_("流程“%(name)s”会调用到自己，个案不会停。"),
+                    file=specification.processes[process].file,
+                    element=process,
+                    fields={"name": process},
+                )
                 break
             if current not in seen:
                 seen.add(current)

@@ -1,4 +1,5 @@
 """FEEL behind the library: conditions, timers, script tasks and services. There is no path to Python from a diagram."""
+
 from __future__ import annotations
 
 import json

@@ -2,6 +2,7 @@
 
 Measured on the representative case of `pingshen bench engine`, the walks and the logs cost half of a step.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -153,7 +154,7 @@ def dispose(workflow: Workflow) -> None:
     workflow.__dict__.clear()
 
 
-def _no_extras(self: object, dct: dict[str, Any] | None = None) -> dict[str, Any] | None:
+def _no_extras(_self: object, dct: dict[str, Any] | None = None) -> dict[str, Any] | None:
     return dct
 
 

@@ -1,10 +1,11 @@
 """Diagrams → specification: what the library runs, and what Pingshen knows of each element."""
+
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from lxml import etree
 from SpiffWorkflow.bpmn.parser.util import full_tag
@@ -19,11 +20,32 @@ DI = "http://www.omg.org/spec/BPMN/20100524/DI"
 DC = "http://www.omg.org/spec/DD/20100524/DC"
 PS = "urn:pingshen:bpmn"
 MAX_BYTES = 2_000_000
-FLOW_NODES = frozenset({
-    "startEvent", "endEvent", "userTask", "task", "manualTask", "scriptTask", "serviceTask", "sendTask", "receiveTask",
-    "businessRuleTask", "subProcess", "transaction", "adHocSubProcess", "callActivity", "exclusiveGateway", "parallelGateway",
-    "inclusiveGateway", "eventBasedGateway", "complexGateway", "intermediateCatchEvent", "intermediateThrowEvent", "boundaryEvent",
-})
+FLOW_NODES = frozenset(
+    {
+        "startEvent",
+        "endEvent",
+        "userTask",
+        "task",
+        "manualTask",
+        "scriptTask",
+        "serviceTask",
+        "sendTask",
+        "receiveTask",
+        "businessRuleTask",
+        "subProcess",
+        "transaction",
+        "adHocSubProcess",
+        "callActivity",
+        "exclusiveGateway",
+        "parallelGateway",
+        "inclusiveGateway",
+        "eventBasedGateway",
+        "complexGateway",
+        "intermediateCatchEvent",
+        "intermediateThrowEvent",
+        "boundaryEvent",
+    }
+)
 
 
 class UnreadableDiagram(Exception):
@@ -109,7 +131,12 @@ def xml(content: bytes, file: str = "") -> etree._Element:
     if len(content) > MAX_BYTES:
         raise UnreadableDiagram("too_large", file=file)
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(content, parser)
@@ -170,9 +197,11 @@ class ParallelMultiInstanceTask(defaults.ParallelMultiInstanceTask):  # type: ig
     """Parallel instances whose list of results begins empty on every pass, so that a step can be done again."""
 
     def init_data_output_with_input_data(self, my_task: Any, input_data: Any) -> None:
+        """Begin an empty list, whatever an earlier pass left."""
         self.data_output.set(my_task, [])
 
     def init_data_output_with_cardinality(self, my_task: Any) -> None:
+        """Begin an empty list, whatever an earlier pass left."""
         self.data_output.set(my_task, [])
 
 
@@ -194,7 +223,7 @@ def _ours(parser: type) -> type:
 class _Parser(SpiffBpmnParser):  # type: ignore[misc]
     """The library's parser with FEEL script tasks and services as wishes."""
 
-    OVERRIDE_PARSER_CLASSES = {tag: (_ours(parser), spec) for tag, (parser, spec) in SpiffBpmnParser.OVERRIDE_PARSER_CLASSES.items()}
+    OVERRIDE_PARSER_CLASSES: ClassVar = {tag: (_ours(parser), spec) for tag, (parser, spec) in SpiffBpmnParser.OVERRIDE_PARSER_CLASSES.items()}
     OVERRIDE_PARSER_CLASSES[full_tag("scriptTask")] = (_ScriptParser, defaults.ScriptTask)
     OVERRIDE_PARSER_CLASSES[full_tag("serviceTask")] = (_ServiceParser, defaults.ScriptTask)
 
@@ -248,9 +277,7 @@ def read(files: Mapping[str, bytes], main: str) -> Specification:
 
 
 def _unreadable(error: ValidationException, path: str) -> UnreadableDiagram:
-    return UnreadableDiagram(
-        f"library: {error}"[:300], file=path, element=error.id or None, line=getattr(error, "line_number", None) or None
-    )
+    return UnreadableDiagram(f"library: {error}"[:300], file=path, element=error.id or None, line=getattr(error, "line_number", None) or None)
 
 
 def _wire(specs: list[Any]) -> None:
@@ -320,9 +347,17 @@ def _plan(node: etree._Element) -> Plan | None:
         return None
     task = found[0]
     return Plan(
-        form=task.get("form", ""), organisation=task.get("organisation"), person=task.get("person"), exclude=task.get("exclude"),
-        item=task.get("item"), role=task.get("role"), due=task.get("due"), limit=task.get("limit"), clock_start=task.get("from"),
-        is_fresh=task.get("fresh") == "true", shows=task.get("shows"),
+        form=task.get("form", ""),
+        organisation=task.get("organisation"),
+        person=task.get("person"),
+        exclude=task.get("exclude"),
+        item=task.get("item"),
+        role=task.get("role"),
+        due=task.get("due"),
+        limit=task.get("limit"),
+        clock_start=task.get("from"),
+        is_fresh=task.get("fresh") == "true",
+        shows=task.get("shows"),
     )
 
 

@@ -5,6 +5,7 @@ order by it), then one line per task with what its data adds to its parent's and
 when somebody looks; a finished task nobody looked at is written back byte for byte. JSON objects are never reordered:
 the library's own format loses data when they are, which is why states are kept as bytes and not as JSON in a database.
 """
+
 from __future__ import annotations
 
 import threading
@@ -223,8 +224,17 @@ def _load_scope(scope: _Scope, blob: bytes) -> None:
         key, spec = _uuid(hexed), specs[name]
         own = task.__dict__
         own.update(
-            id=key, workflow=scope, _parent=None, _children=[], _state=state, triggered=bool(triggered), task_spec=spec,
-            thread_id=0, last_state_change=changed, _line=line, _lsc=changed,
+            id=key,
+            workflow=scope,
+            _parent=None,
+            _children=[],
+            _state=state,
+            triggered=bool(triggered),
+            task_spec=spec,
+            thread_id=0,
+            last_state_change=changed,
+            _line=line,
+            _lsc=changed,
         )
         tasks[key] = task
         listed.append(task)

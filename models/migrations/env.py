@@ -1,4 +1,5 @@
 """Alembic's environment: it runs on the connection that it is given, in one transaction."""
+
 from typing import Any, Literal
 
 from alembic import context

@@ -1,4 +1,5 @@
 """Every shipped procedure is fit to deploy, drawn so that it can be read, and whole: forms, limits, words, sources, defaults."""
+
 from __future__ import annotations
 
 import re
@@ -26,8 +27,12 @@ Box = tuple[float, float, float, float]
 
 def diagrams() -> list[tuple[str, str, bytes]]:
     """Return every diagram of every shipped procedure: its procedure, its path, its bytes; a shared one once."""
-    found = {path if "/" in path else f"{key}/{path}": (key, path, content)
-             for key in KEYS for path, content in procedures.shipped_files(key).items() if path.endswith(".bpmn")}
+    found = {
+        path if "/" in path else f"{key}/{path}": (key, path, content)
+        for key in KEYS
+        for path, content in procedures.shipped_files(key).items()
+        if path.endswith(".bpmn")
+    }
     return list(found.values())
 
 
@@ -67,7 +72,8 @@ def test_no_shape_lies_on_another(path: str, content: bytes) -> None:
     attached = {node.get("id"): node.get("attachedToRef") for node in root.iter(f"{{{BPMN}}}boundaryEvent")}
     nodes = [node.get("id", "") for kind in FLOW_NODES for node in root.iter(f"{{{BPMN}}}{kind}")]
     touching = [
-        pair for pair in combinations(nodes, 2)
+        pair
+        for pair in combinations(nodes, 2)
         if overlap(boxes[pair[0]], boxes[pair[1]]) and attached.get(pair[0]) != pair[1] and attached.get(pair[1]) != pair[0]
     ]
     assert touching == []
@@ -79,8 +85,11 @@ def test_no_shape_lies_on_another(path: str, content: bytes) -> None:
 def test_every_node_lies_in_its_lane(path: str, content: bytes) -> None:
     root = reading.xml(content, path)
     boxes = bounds(root)
-    lanes = {(reference.text or "").strip(): lane.get("id", "") for lane in root.iter(f"{{{BPMN}}}lane")
-             for reference in lane.iter(f"{{{BPMN}}}flowNodeRef")}
+    lanes = {
+        (reference.text or "").strip(): lane.get("id", "")
+        for lane in root.iter(f"{{{BPMN}}}lane")
+        for reference in lane.iter(f"{{{BPMN}}}flowNodeRef")
+    }
     for kind in FLOW_NODES:
         for node in root.iter(f"{{{BPMN}}}{kind}"):
             identifier = node.get("id", "")
@@ -112,8 +121,11 @@ def test_every_form_that_is_named_is_shipped_and_every_shipped_one_is_used() -> 
     used: set[str] = set()
     for key in KEYS:
         elements = specification(key).elements.values()
-        mine = {notices.FORM} | {element.plan.form for element in elements if element.plan} | {
-            element.message_form for element in elements if element.message_form}
+        mine = (
+            {notices.FORM}
+            | {element.plan.form for element in elements if element.plan}
+            | {element.message_form for element in elements if element.message_form}
+        )
         named = set(manifest(key)["forms"])
         assert mine == named, f"{key}: {mine ^ named}"
         used |= mine

@@ -1,4 +1,5 @@
 """Every scenario that lies beside the procedure is walked, command by command, as people would walk it."""
+
 from __future__ import annotations
 
 import shutil
@@ -23,8 +24,17 @@ from web.demo.player import Player, Stage, defaults, play
 
 ON_POSTGRES = ("two_notices_one_case", "township_does_not_call", "opinion_waived", "reopened_after_closing")
 ON_THE_WAY = (
-    "visit_scene", "declare", "give_opinion", "open_discussion", "draft_conclusion", "reply_facts", "sign_conclusion", "give_feedback",
-    "approve_plan", "do_item", "close_case",
+    "visit_scene",
+    "declare",
+    "give_opinion",
+    "open_discussion",
+    "draft_conclusion",
+    "reply_facts",
+    "sign_conclusion",
+    "give_feedback",
+    "approve_plan",
+    "do_item",
+    "close_case",
 )
 _counts: list[walker.Counted] = []
 
@@ -104,8 +114,11 @@ def walk(name: str, engine: sa.Engine, traveller: time_machine.Coordinates, case
         for entry, key in zip(cases, stage.cases, strict=True):
             walker.judge(entry.get("expect", {}), walker.found(session, key, stage), event)
         walker.identity_is_apart(session)
-        plain = {key for key, form in procedures.deployed(session, procedures.active(session, CaseKind.MATERNAL_DEATH).id).forms.items()
-                 if walker.is_plain(form)}
+        plain = {
+            key
+            for key, form in procedures.deployed(session, procedures.active(session, CaseKind.MATERNAL_DEATH).id).forms.items()
+            if walker.is_plain(form)
+        }
     for counted in stage.counts:
         if counted.what.removeprefix("hand-in:") in plain and not counted.services:
             assert counted.statements <= walker.MOST_STATEMENTS, counted

@@ -1,4 +1,5 @@
 """Walks scenarios and watches every command: statements, commits, the journal, ended cases, where identity is kept."""
+
 from __future__ import annotations
 
 import json
@@ -111,14 +112,23 @@ class Watched(Stage):
         """See that every case's journal has each number once and that ended cases are quiet."""
         with self.engine.connect().execution_options(**READ_ONLY) as connection:
             for number, revision, first, last, count in connection.execute(
-                sa.select(Case.number, Case.revision, sa.func.min(JournalEntry.sequence), sa.func.max(JournalEntry.sequence),
-                          sa.func.count(sa.distinct(JournalEntry.sequence)))
-                .join(JournalEntry, JournalEntry.case_id == Case.id).where(JournalEntry.sequence.is_not(None)).group_by(Case.id)
+                sa.select(
+                    Case.number,
+                    Case.revision,
+                    sa.func.min(JournalEntry.sequence),
+                    sa.func.max(JournalEntry.sequence),
+                    sa.func.count(sa.distinct(JournalEntry.sequence)),
+                )
+                .join(JournalEntry, JournalEntry.case_id == Case.id)
+                .where(JournalEntry.sequence.is_not(None))
+                .group_by(Case.id)
             ):
                 assert (first, last, count) == (2, revision, revision - 1), f"journal of {number} after {what}: {first}…{last}, {count} of {revision}"
             doubled = connection.execute(
-                sa.select(JournalEntry.case_id, JournalEntry.sequence).where(JournalEntry.sequence.is_not(None))
-                .group_by(JournalEntry.case_id, JournalEntry.sequence).having(sa.func.count() > 1)
+                sa.select(JournalEntry.case_id, JournalEntry.sequence)
+                .where(JournalEntry.sequence.is_not(None))
+                .group_by(JournalEntry.case_id, JournalEntry.sequence)
+                .having(sa.func.count() > 1)
             ).all()
             assert not doubled, f"{what}: {doubled}"
             for table, condition in ((WorkItem, WorkItem.state.in_(OPEN_STATES)), (Deadline, Deadline.next_at.is_not(None))):
@@ -137,9 +147,7 @@ def _services(session: Session, result: object) -> int:
     """Return how many service tasks a hand-in passed."""
     if not isinstance(result, HandedIn):
         return 0
-    entry = session.scalars(
-        sa.select(JournalEntry).where(JournalEntry.object_id == result.item.id, JournalEntry.action == "work-item:hand-in")
-    ).one()
+    entry = session.scalars(sa.select(JournalEntry).where(JournalEntry.object_id == result.item.id, JournalEntry.action == "work-item:hand-in")).one()
     elements = procedures.deployed(session, session.get_one(Case, result.item.case_id).procedure_version_id).specification.elements
     return sum(elements[step].kind == "serviceTask" for step in entry.detail["walked"])
 
@@ -147,7 +155,11 @@ def _services(session: Session, result: object) -> int:
 def script(entry: Mapping[str, Any], event: datetime) -> Script:
     """Return the script of one case of a scenario."""
     return Script(
-        event=event, notice=entry.get("notice", {}), steps=entry.get("steps", ()), also=entry.get("also", ()), leaves=entry.get("leaves", ()),
+        event=event,
+        notice=entry.get("notice", {}),
+        steps=entry.get("steps", ()),
+        also=entry.get("also", ()),
+        leaves=entry.get("leaves", ()),
         answers=entry.get("answers", {}),
     )
 
@@ -181,16 +193,20 @@ def found(session: Session, case_id: UUID, stage: Stage) -> dict[str, Any]:
         for message in session.scalars(sa.select(Message).where(Message.case_id == case_id))
     ]
     return {
-        "state": case.state.value, "course": case.course, "conclusion": case.conclusion,
+        "state": case.state.value,
+        "course": case.course,
+        "conclusion": case.conclusion,
         "owner": session.get_one(Organisation, case.owner_id).code,
-        "walked": walked, "reached": {item.element for item in items} | set(walked),
+        "walked": walked,
+        "reached": {item.element for item in items} | set(walked),
         "open": sorted(item.element for item in items if item.state in OPEN_STATES),
         "done_by": {
             element: [people[item.completed_by_id] for item in items if item.element == element and item.completed_by_id]
             for element in {item.element for item in items if item.state is WorkItemState.COMPLETED}
         },
         "late": {
-            limit.key: limit.late_reason or "" for limit in limits
+            limit.key: limit.late_reason or ""
+            for limit in limits
             if limit.kind is DeadlineKind.LIMIT and limit.met_at and deadlines.is_late(limit, clock.now())
         },
         "due": {limit.key: limit.due_at for limit in limits if limit.withdrawn_at is None},
@@ -200,13 +216,12 @@ def found(session: Session, case_id: UUID, stage: Stage) -> dict[str, Any]:
         "packets": session.scalar(sa.select(sa.func.count()).select_from(Packet).where(Packet.case_id == case_id)),
         "accountability": sorted(session.scalars(sa.select(AccountabilityFile.trigger).where(AccountabilityFile.case_id == case_id))),
         "items": [
-            item.state.value for item in session.scalars(
-                sa.select(RectificationItem).where(RectificationItem.case_id == case_id).order_by(RectificationItem.number)
-            )
+            item.state.value
+            for item in session.scalars(sa.select(RectificationItem).where(RectificationItem.case_id == case_id).order_by(RectificationItem.number))
         ],
-        "extensions": list(session.scalars(
-            sa.select(RectificationItem.extensions).where(RectificationItem.case_id == case_id).order_by(RectificationItem.number)
-        )),
+        "extensions": list(
+            session.scalars(sa.select(RectificationItem.extensions).where(RectificationItem.case_id == case_id).order_by(RectificationItem.number))
+        ),
     }
 
 
@@ -262,8 +277,11 @@ def identity_is_apart(session: Session) -> None:
 
 def _texts(session: Session, table: sa.Table) -> Iterator[tuple[str, str]]:
     """Yield each column of a table with everything that is written in it."""
-    columns = [column for column in table.columns if isinstance(column.type, sa.String | sa.Text | sa.JSON | sa.LargeBinary)
-               or isinstance(getattr(column.type, "impl", None), sa.String)]
+    columns = [
+        column
+        for column in table.columns
+        if isinstance(column.type, sa.String | sa.Text | sa.JSON | sa.LargeBinary) or isinstance(getattr(column.type, "impl", None), sa.String)
+    ]
     if not columns:
         return
     rows = session.execute(sa.select(*columns)).all()
@@ -279,13 +297,19 @@ def _text(value: Any) -> str:
 
 def is_plain(form: Form) -> bool:
     """Tell whether a form can be checked without looking at the case: no earlier records, no lists of it, no files."""
+
     def every(fields: Any) -> Iterator[Any]:
         for entry in fields:
             yield entry
             yield from every(entry.fields)
 
-    return not form.needs_known and not form.checks and not any(
-        entry.type == "filepicker" or "." in (entry.values_key or "") or entry.values_key in ("matches", "timeline") for entry in every(form.fields)
+    return (
+        not form.needs_known
+        and not form.checks
+        and not any(
+            entry.type == "filepicker" or "." in (entry.values_key or "") or entry.values_key in ("matches", "timeline")
+            for entry in every(form.fields)
+        )
     )
 
 
@@ -295,4 +319,3 @@ def players(stage: Stage, entries: list[Mapping[str, Any]], event: datetime, cas
         Player(stage, script(entry, event + duration(entry.get("event", "PT0M"))), case_id if place == 0 else None)
         for place, entry in enumerate(entries)
     ]
-

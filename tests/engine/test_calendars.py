@@ -1,4 +1,5 @@
 """The working calendar in the database: seeded, edited, read again, and what a deadline makes of it."""
+
 from __future__ import annotations
 
 import threading

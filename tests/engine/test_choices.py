@@ -1,4 +1,5 @@
 """Lists of a form that depend on the case: made when a form asks for them, from the area in charge."""
+
 from __future__ import annotations
 
 import json
@@ -14,7 +15,9 @@ from tests.worlds import World, counting
 
 def form(*keys: str) -> forms.Form:
     """Return a form that asks for some lists, one of them in the rows of a list in a group."""
-    fields: list[dict[str, Any]] = [{"type": "select", "id": f"F{place}", "key": f"f{place}", "label": "x", "valuesKey": key} for place, key in enumerate(keys)]
+    fields: list[dict[str, Any]] = [
+        {"type": "select", "id": f"F{place}", "key": f"f{place}", "label": "x", "valuesKey": key} for place, key in enumerate(keys)
+    ]
     nested = [{"type": "group", "path": "g", "components": [{"type": "dynamiclist", "path": "rows", "components": fields}]}]
     schema = {"id": "t", "components": nested, "pingshen": {"title": "x", "title_en": "x", "audience": "case"}}
     return forms.parse(json.dumps(schema).encode())
@@ -53,7 +56,7 @@ def test_the_committee_is_the_office_s_own_first_then_the_others(begun: World) -
     found = listed(begun, "people.committee")
     own = [name for name in found if "澜州市妇幼保健院" in name]
     assert found[: len(own)] == own
-    assert any("云浦市人民医院" in name for name in found[len(own):])
+    assert any("云浦市人民医院" in name for name in found[len(own) :])
     assert any("鲍云飞" in name for name in found)
 
 
@@ -88,7 +91,10 @@ def test_lists_of_the_case_are_made_on_demand_and_replace_those_of_the_same_name
     assert choices.of_form(begun.session, form("matches"), home, {"matches": matches}) == {"matches": [Code("1", "甲", "A")]}
 
 
-@pytest.mark.parametrize(("username", "code", "hospital", "receiver"), [("qinhaitang", "LZ-FE", True, False), ("tangyining", "LZ-FY", True, True), ("fangjingshu", "SGX-HNP-WSY", False, False)])
+@pytest.mark.parametrize(
+    ("username", "code", "hospital", "receiver"),
+    [("qinhaitang", "LZ-FE", True, False), ("tangyining", "LZ-FY", True, True), ("fangjingshu", "SGX-HNP-WSY", False, False)],
+)
 def test_a_form_knows_of_its_person_what_it_needs(begun: World, username: str, code: str, hospital: bool, receiver: bool) -> None:
     found = choices.person(begun.actor(username), begun.place(code))
     assert (found["is_hospital"], found["is_receiver"], found["organisation"]) == (hospital, receiver, str(begun.place(code).id))

@@ -1,4 +1,5 @@
 """The present, the office's day, and a demonstration's clock that is ahead."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ def test_now_is_an_aware_instant_in_utc() -> None:
         assert clock.now().tzinfo is UTC
 
 
-@pytest.mark.parametrize(("zone", "today"), [("Asia/Shanghai", date(2026, 11, 1)), ("UTC", date(2026, 10, 31)), ("America/New_York", date(2026, 10, 31))])
+@pytest.mark.parametrize(
+    ("zone", "today"), [("Asia/Shanghai", date(2026, 11, 1)), ("UTC", date(2026, 10, 31)), ("America/New_York", date(2026, 10, 31))]
+)
 def test_today_is_the_day_of_the_office(zone: str, today: date) -> None:
     clock.set_zone(zone)
     with time_machine.travel(datetime(2026, 10, 31, 17, tzinfo=UTC), tick=False):

@@ -1,4 +1,5 @@
 """Code lists: read once, whole in both languages."""
+
 from __future__ import annotations
 
 import re
@@ -27,10 +28,17 @@ def test_a_code_that_is_not_in_a_list_is_none() -> None:
     assert codes.lists()["CS-PLACE"].get("999") is None
 
 
-@pytest.mark.parametrize(("key", "code", "language", "word"), [
-    ("CS-YESNO", "yes", "zh_Hans_CN", "是"), ("CS-YESNO", "yes", "en", "Yes"), ("CS-YESNO", "odd", "en", "odd"), ("CS-NOSUCH", "yes", "en", "yes"),
-    ("CS-YESNO", None, "en", ""), ("CS-YESNO", "", "zh_Hans_CN", ""),
-])
+@pytest.mark.parametrize(
+    ("key", "code", "language", "word"),
+    [
+        ("CS-YESNO", "yes", "zh_Hans_CN", "是"),
+        ("CS-YESNO", "yes", "en", "Yes"),
+        ("CS-YESNO", "odd", "en", "odd"),
+        ("CS-NOSUCH", "yes", "en", "yes"),
+        ("CS-YESNO", None, "en", ""),
+        ("CS-YESNO", "", "zh_Hans_CN", ""),
+    ],
+)
 def test_a_code_is_told_in_words_and_an_unknown_one_as_it_is(key: str, code: str | None, language: str, word: str) -> None:
     assert codes.word(key, code, language) == word
 

@@ -1,4 +1,5 @@
 """What the expressions of a case see: facts, profile values, one present, the host's functions."""
+
 from __future__ import annotations
 
 import json
@@ -47,9 +48,19 @@ def test_a_limit_of_the_profile_is_reckoned_from_an_instant(at: At) -> None:
     assert value(world, 'due("verification", case.event_at)') == datetime(2026, 10, 27, 10, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ['due("collective_review", case.event_at)', 'due("nobody_knows", case.event_at)', 'due("case_report", null)',
-                                  'due("case_report", "today")', 'due("case_report", today())', "due(null, case.event_at)",
-                                  'end of day("today")', "end of day(null)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'due("collective_review", case.event_at)',
+        'due("nobody_knows", case.event_at)',
+        'due("case_report", null)',
+        'due("case_report", "today")',
+        'due("case_report", today())',
+        "due(null, case.event_at)",
+        'end of day("today")',
+        "end of day(null)",
+    ],
+)
 def test_where_there_is_no_limit_or_no_instant_there_is_no_end(at: At, text: str) -> None:
     assert value(at("verify_report"), text) is None
 

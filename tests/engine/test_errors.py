@@ -1,4 +1,5 @@
 """Every error carries a sentence that a person can read."""
+
 from __future__ import annotations
 
 import importlib

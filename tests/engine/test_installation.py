@@ -1,4 +1,5 @@
 """A new database made ready, and how an installation is doing."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -91,7 +92,9 @@ def test_open_cases_and_incidents_are_counted_and_closed_ones_are_not(at: At) ->
     world = at("close_case")
     assert installation.health(world.session).open_cases == 1
     world.session.add(Incident(number="AAA-AAA", kind="hand_in", error="KeyError", occurred_at=world.case.changed_at))
-    world.session.add(Incident(number="AAA-BBB", kind="hand_in", error="KeyError", occurred_at=world.case.changed_at, resolved_at=world.case.changed_at))
+    world.session.add(
+        Incident(number="AAA-BBB", kind="hand_in", error="KeyError", occurred_at=world.case.changed_at, resolved_at=world.case.changed_at)
+    )
     world.session.flush()
     assert installation.health(world.session).open_incidents == 1
     world.play()

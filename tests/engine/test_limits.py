@@ -1,4 +1,5 @@
 """From a limit and the start of its clock to instants: hours, days, working days, days of the month, four zones."""
+
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,12 +14,35 @@ from engine.limits import Limit, WorkingCalendar, end_of_day, reckon, until
 
 SHANGHAI, BERLIN, NEW_YORK = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 # The State Council's notice for 2026 (国办发明电〔2025〕7号): days off on weekdays, and weekend days that are worked.
-REST_2026 = ["01-01", "01-02", "02-16", "02-17", "02-18", "02-19", "02-20", "02-23", "04-06", "05-01", "05-04", "05-05", "06-19", "09-25", "10-01",
-             "10-02", "10-05", "10-06", "10-07"]
+REST_2026 = [
+    "01-01",
+    "01-02",
+    "02-16",
+    "02-17",
+    "02-18",
+    "02-19",
+    "02-20",
+    "02-23",
+    "04-06",
+    "05-01",
+    "05-04",
+    "05-05",
+    "06-19",
+    "09-25",
+    "10-01",
+    "10-02",
+    "10-05",
+    "10-06",
+    "10-07",
+]
 WORK_2026 = ["01-04", "02-14", "02-28", "05-09", "09-20", "10-10"]
-CHINA = WorkingCalendar(SHANGHAI, {
-    **{date.fromisoformat(f"2026-{day}"): False for day in REST_2026}, **{date.fromisoformat(f"2026-{day}"): True for day in WORK_2026},
-})
+CHINA = WorkingCalendar(
+    SHANGHAI,
+    {
+        **{date.fromisoformat(f"2026-{day}"): False for day in REST_2026},
+        **{date.fromisoformat(f"2026-{day}"): True for day in WORK_2026},
+    },
+)
 PLAIN = WorkingCalendar(SHANGHAI)
 
 
@@ -41,27 +65,33 @@ def test_days_end_at_the_same_time_of_day_holidays_or_not() -> None:
     assert due(14, "d", china("2026-02-10T00:00")) == china("2026-02-24T00:00")
 
 
-@pytest.mark.parametrize(("start", "count", "end"), [
-    ("2026-10-22T16:40", 3, "2026-10-27T18:00"),  # over a plain weekend
-    ("2026-09-30T09:00", 1, "2026-10-08T18:00"),  # National Day
-    ("2026-09-30T09:00", 3, "2026-10-10T18:00"),  # and the Saturday that is made up for it
-    ("2026-02-13T09:00", 1, "2026-02-14T18:00"),  # the Saturday before the Spring Festival is worked
-    ("2026-02-13T09:00", 2, "2026-02-24T18:00"),
-    ("2026-05-08T19:30", 1, "2026-05-09T18:00"),  # begun after closing
-    ("2026-10-03T12:00", 1, "2026-10-08T18:00"),  # begun on a holiday
-    ("2026-10-22T16:40", 0, "2026-10-22T18:00"),
-])
+@pytest.mark.parametrize(
+    ("start", "count", "end"),
+    [
+        ("2026-10-22T16:40", 3, "2026-10-27T18:00"),  # over a plain weekend
+        ("2026-09-30T09:00", 1, "2026-10-08T18:00"),  # National Day
+        ("2026-09-30T09:00", 3, "2026-10-10T18:00"),  # and the Saturday that is made up for it
+        ("2026-02-13T09:00", 1, "2026-02-14T18:00"),  # the Saturday before the Spring Festival is worked
+        ("2026-02-13T09:00", 2, "2026-02-24T18:00"),
+        ("2026-05-08T19:30", 1, "2026-05-09T18:00"),  # begun after closing
+        ("2026-10-03T12:00", 1, "2026-10-08T18:00"),  # begun on a holiday
+        ("2026-10-22T16:40", 0, "2026-10-22T18:00"),
+    ],
+)
 def test_working_days_end_when_the_office_closes_and_know_the_holidays_of_2026(start: str, count: int, end: str) -> None:
     assert due(count, "wd", china(start)) == china(end)
 
 
-@pytest.mark.parametrize(("start", "day", "end"), [
-    ("2026-10-22T16:40", 10, "2026-11-10T18:00"),
-    ("2026-12-31T23:59", 10, "2027-01-10T18:00"),  # a Sunday: a holiday brings no grace
-    ("2026-09-01T00:00", 2, "2026-10-02T18:00"),  # National Day: no grace either
-    ("2026-01-15T08:00", 30, "2026-02-28T18:00"),  # February has no 30th: its last day
-    ("2027-12-01T08:00", 31, "2028-01-31T18:00"),
-])
+@pytest.mark.parametrize(
+    ("start", "day", "end"),
+    [
+        ("2026-10-22T16:40", 10, "2026-11-10T18:00"),
+        ("2026-12-31T23:59", 10, "2027-01-10T18:00"),  # a Sunday: a holiday brings no grace
+        ("2026-09-01T00:00", 2, "2026-10-02T18:00"),  # National Day: no grace either
+        ("2026-01-15T08:00", 30, "2026-02-28T18:00"),  # February has no 30th: its last day
+        ("2027-12-01T08:00", 31, "2028-01-31T18:00"),
+    ],
+)
 def test_a_day_of_the_next_month_ends_when_the_office_closes_and_brings_no_grace(start: str, day: int, end: str) -> None:
     assert due(day, "dom", china(start)) == china(end)
 
@@ -117,12 +147,15 @@ def test_an_unknown_unit_is_refused() -> None:
         due(1, "weeks", china("2026-10-22T09:00"))
 
 
-@pytest.mark.parametrize(("zone", "start", "hours_later"), [
-    (BERLIN, datetime(2026, 10, 24, 16, 0, tzinfo=BERLIN), 25),  # clocks go back in the night to the 25th
-    (BERLIN, datetime(2026, 3, 28, 16, 0, tzinfo=BERLIN), 23),
-    (NEW_YORK, datetime(2026, 10, 31, 20, 0, tzinfo=NEW_YORK), 25),
-    (SHANGHAI, datetime(2026, 10, 24, 16, 0, tzinfo=SHANGHAI), 24),
-])
+@pytest.mark.parametrize(
+    ("zone", "start", "hours_later"),
+    [
+        (BERLIN, datetime(2026, 10, 24, 16, 0, tzinfo=BERLIN), 25),  # clocks go back in the night to the 25th
+        (BERLIN, datetime(2026, 3, 28, 16, 0, tzinfo=BERLIN), 23),
+        (NEW_YORK, datetime(2026, 10, 31, 20, 0, tzinfo=NEW_YORK), 25),
+        (SHANGHAI, datetime(2026, 10, 24, 16, 0, tzinfo=SHANGHAI), 24),
+    ],
+)
 def test_where_clocks_are_changed_hours_pass_and_days_keep_the_time_of_day(zone: ZoneInfo, start: datetime, hours_later: int) -> None:
     calendar = WorkingCalendar(zone)
     hour = timedelta(hours=1)
@@ -136,7 +169,8 @@ def test_where_clocks_are_changed_hours_pass_and_days_keep_the_time_of_day(zone:
 @given(
     start=st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),
     zone=st.sampled_from([SHANGHAI, BERLIN, NEW_YORK, ZoneInfo("Asia/Kathmandu")]),
-    unit=st.sampled_from(["h", "d", "wd", "dom"]), value=st.integers(1, 28),
+    unit=st.sampled_from(["h", "d", "wd", "dom"]),
+    value=st.integers(1, 28),
 )
 def test_the_same_instant_gives_the_same_limit_however_it_is_written(start: datetime, zone: ZoneInfo, unit: str, value: int) -> None:
     calendar, limit = WorkingCalendar(zone, CHINA.exceptions), Limit("any", value, unit)

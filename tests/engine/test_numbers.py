@@ -1,4 +1,5 @@
 """Numbers that people read aloud."""
+
 from __future__ import annotations
 
 import re

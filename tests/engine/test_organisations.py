@@ -1,4 +1,5 @@
 """The tree from village to province, and who has a part in a case."""
+
 from __future__ import annotations
 
 from datetime import timedelta
@@ -49,9 +50,19 @@ def test_nothing_lies_under_an_institution(begun: World) -> None:
 
 def test_names_change_and_the_place_in_the_tree_stays(begun: World) -> None:
     row, actor = begun.place("LZ-FE"), begun.actor("xitong")
-    organisations.change(begun.session, actor, row, {
-        "name": "新名", "code": "ZZ", "path": "/ZZ/", "parent_id": begun.place("YP").id, "id": new_id(), "phone": "1",
-    })
+    organisations.change(
+        begun.session,
+        actor,
+        row,
+        {
+            "name": "新名",
+            "code": "ZZ",
+            "path": "/ZZ/",
+            "parent_id": begun.place("YP").id,
+            "id": new_id(),
+            "phone": "1",
+        },
+    )
     begun.session.refresh(row)
     assert (row.name, row.phone, row.code, row.path, row.parent_id) == ("新名", "1", "LZ-FE", "/HX/LZ/LZ-FE/", begun.place("LZ").id)
     assert begun.rows(JournalEntry, JournalEntry.action == "organisation:change")[0].detail == {"columns": ["name", "phone"]}
@@ -74,13 +85,26 @@ def test_an_inactive_institution_is_in_no_list(begun: World) -> None:
     assert "LZ-FE" in {row.code for row in organisations.tree(begun.session)}
 
 
-@pytest.mark.parametrize(("code", "kind", "above", "found"), [
-    ("LZ-FE", MCH, 0, "LZ-FY"), ("SGX-HNP-SH-WSS", MCH, 0, "LZ-FY"), ("LZ-FY", MCH, 0, "LZ-FY"), ("LZ-FY", MCH, 1, "HX-FY"), ("HX-FY", MCH, 1, None),
-    ("LZ-FE", OrganisationKind.HEALTH_ADMINISTRATION, 0, "LZ-WJW"), ("YP-RM", OrganisationKind.HEALTH_ADMINISTRATION, 0, "HX-WJW"),
-    ("SGX-HNP-SH-WSS", OrganisationKind.TOWNSHIP_HEALTH_CENTRE, 0, "SGX-HNP-WSY"), ("LZ-FE", OrganisationKind.TOWNSHIP_HEALTH_CENTRE, 0, None),
-])
+@pytest.mark.parametrize(
+    ("code", "kind", "above", "found"),
+    [
+        ("LZ-FE", MCH, 0, "LZ-FY"),
+        ("SGX-HNP-SH-WSS", MCH, 0, "LZ-FY"),
+        ("LZ-FY", MCH, 0, "LZ-FY"),
+        ("LZ-FY", MCH, 1, "HX-FY"),
+        ("HX-FY", MCH, 1, None),
+        ("LZ-FE", OrganisationKind.HEALTH_ADMINISTRATION, 0, "LZ-WJW"),
+        ("YP-RM", OrganisationKind.HEALTH_ADMINISTRATION, 0, "HX-WJW"),
+        ("SGX-HNP-SH-WSS", OrganisationKind.TOWNSHIP_HEALTH_CENTRE, 0, "SGX-HNP-WSY"),
+        ("LZ-FE", OrganisationKind.TOWNSHIP_HEALTH_CENTRE, 0, None),
+    ],
+)
 def test_the_institution_that_serves_a_place_is_the_one_in_the_nearest_area(
-    begun: World, code: str, kind: OrganisationKind, above: int, found: str | None,
+    begun: World,
+    code: str,
+    kind: OrganisationKind,
+    above: int,
+    found: str | None,
 ) -> None:
     nearest = organisations.nearest(begun.session, begun.place(code).path, kind, above=above)
     assert (nearest.code if nearest else None) == found
@@ -104,7 +128,12 @@ def test_the_parties_of_a_case_are_named_by_capacity(begun: World) -> None:
     found = organisations.parties(begun.session, facility=begun.place("LZ-FE"), township=begun.place("WS-TH-SQ"), owner=begun.place("LZ-FY"))
     codes = {str(row.id): row.code for row in organisations.tree(begun.session)}
     assert {capacity: codes[key] for capacity, key in found.items()} == {
-        "owner": "LZ-FY", "facility": "LZ-FE", "township": "WS-TH-SQ", "reporting": "LZ-FE", "administration": "LZ-WJW", "upper": "HX-FY",
+        "owner": "LZ-FY",
+        "facility": "LZ-FE",
+        "township": "WS-TH-SQ",
+        "reporting": "LZ-FE",
+        "administration": "LZ-WJW",
+        "upper": "HX-FY",
     }
 
 

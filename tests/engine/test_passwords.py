@@ -1,4 +1,5 @@
 """Which passwords an installation accepts, and how they are kept."""
+
 from __future__ import annotations
 
 import unicodedata
@@ -22,9 +23,17 @@ def test_the_chinese_rules_accept_eight_characters_of_three_kinds(password: str)
     passwords.check(password, GB)
 
 
-@pytest.mark.parametrize(("password", "reason"), [
-    ("Ab1-xyz", "至少"), ("abcdefgh1", "中的"), ("ABCDEFGHIJ", "中的"), ("Passw0rd", "太常见"), ("P@ssw0rd", "太常见"), ("Aa1Aa1Aa1", "太常见"),
-])
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("Ab1-xyz", "至少"),
+        ("abcdefgh1", "中的"),
+        ("ABCDEFGHIJ", "中的"),
+        ("Passw0rd", "太常见"),
+        ("P@ssw0rd", "太常见"),
+        ("Aa1Aa1Aa1", "太常见"),
+    ],
+)
 def test_the_chinese_rules_say_why_they_refuse(password: str, reason: str) -> None:
     assert reason in why(password, GB)
 

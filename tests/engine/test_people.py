@@ -1,6 +1,6 @@
 """Accounts, roles, signing in and out, the second factor."""
-from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 from typing import Any
 
@@ -30,7 +30,9 @@ POLICY = Policy(secret=b"of this installation", address_attempts=8)
 NIST = Policy(rules=passwords.RULES["nist80063b"], secret=b"of this installation")
 
 
-def enter(world: World, username: str = "tangyining", password: str = PASSWORD, *, policy: Policy = POLICY, address: str = "10.0.0.1") -> tuple[SignIn, str]:
+def enter(
+    world: World, username: str = "tangyining", password: str = PASSWORD, *, policy: Policy = POLICY, address: str = "10.0.0.1"
+) -> tuple[SignIn, str]:
     return people.sign_in(world.session, policy, username, password, address=address, device="Firefox")
 
 
@@ -66,10 +68,20 @@ def test_the_telephone_number_is_as_good_as_the_name(begun: World) -> None:
     assert enter(begun, "13900000001")[0].person.username == "tangyining"
 
 
-@pytest.mark.parametrize(("username", "password"), [
-    ("tangyining", "wrong"), ("tangyining", ""), ("nobody", PASSWORD), ("", PASSWORD), ("tangyining' OR '1'='1", PASSWORD), ("tang%", PASSWORD),
-    ("tangyining\x00", PASSWORD), ("tangyining", PASSWORD + "\x00"), ("名" * 500, "密" * 500),
-])
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [
+        ("tangyining", "wrong"),
+        ("tangyining", ""),
+        ("nobody", PASSWORD),
+        ("", PASSWORD),
+        ("tangyining' OR '1'='1", PASSWORD),
+        ("tang%", PASSWORD),
+        ("tangyining\x00", PASSWORD),
+        ("tangyining", PASSWORD + "\x00"),
+        ("名" * 500, "密" * 500),
+    ],
+)
 def test_what_is_wrong_is_not_told_apart(begun: World, username: str, password: str) -> None:
     with pytest.raises(SignInRefused) as caught:
         enter(begun, username, password)
@@ -392,7 +404,7 @@ def test_changing_one_s_password_needs_the_old_one_and_ends_other_sessions(begun
 def test_the_last_five_passwords_and_the_present_one_are_remembered(begun: World) -> None:
     row, _ = enter(begun)
     actor, used = begun.actor("tangyining"), [PASSWORD, *(f"Lanzhou-20{year}" for year in range(30, 36))]
-    for old, new in zip(used, used[1:], strict=False):
+    for old, new in itertools.pairwise(used):
         people.change_password(begun.session, POLICY, actor, row, old, new)
     for former in used[-5:]:
         with pytest.raises(passwords.PasswordRefused):
@@ -431,10 +443,22 @@ def test_an_account_is_made_without_a_password_and_of_this_installation_s_realm(
     assert journalled(begun)[-1] == "person:add"
 
 
-@pytest.mark.parametrize(("username", "name"), [
-    ("", "王丽"), ("  ", "王丽"), ("wang li", "王丽"), ("王丽", "王丽"), ("a" * 41, "王丽"), ("tangyining", "汤"), ("TANGYINING", "汤"), ("wangli", " "),
-    ("wang;drop", "王丽"), ("wang\x00", "王丽"), ("wang/../li", "王丽"),
-])
+@pytest.mark.parametrize(
+    ("username", "name"),
+    [
+        ("", "王丽"),
+        ("  ", "王丽"),
+        ("wang li", "王丽"),
+        ("王丽", "王丽"),
+        ("a" * 41, "王丽"),
+        ("tangyining", "汤"),
+        ("TANGYINING", "汤"),
+        ("wangli", " "),
+        ("wang;drop", "王丽"),
+        ("wang\x00", "王丽"),
+        ("wang/../li", "王丽"),
+    ],
+)
 def test_an_account_with_an_impossible_name_is_refused(begun: World, username: str, name: str) -> None:
     with pytest.raises(InvalidInput):
         people.add(begun.session, begun.actor("xitong"), username=username, name=name)
@@ -454,10 +478,21 @@ def test_a_change_that_changes_nothing_is_not_journalled(begun: World) -> None:
     assert begun.rows(JournalEntry, JournalEntry.action == "person:change") == []
 
 
-@pytest.mark.parametrize(("words", "found"), [
-    ("汤", {"tangyining"}), ("以宁", {"tangyining"}), ("TANGYI", {"tangyining"}), ("第一人民", {"fuyubai", "shichenxi", "guobingwen", "qiuliheng"}),
-    ("%", set()), ("_", set()), ("\\", set()), ("'", set()), ("不存在", set()), ("tang%ning", set()),
-])
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("汤", {"tangyining"}),
+        ("以宁", {"tangyining"}),
+        ("TANGYI", {"tangyining"}),
+        ("第一人民", {"fuyubai", "shichenxi", "guobingwen", "qiuliheng"}),
+        ("%", set()),
+        ("_", set()),
+        ("\\", set()),
+        ("'", set()),
+        ("不存在", set()),
+        ("tang%ning", set()),
+    ],
+)
 def test_people_are_found_by_name_username_and_unit_and_wildcards_are_text(begun: World, words: str, found: set[str]) -> None:
     rows, count = people.find(begun.session, words)
     assert {row.username for row in rows} == found
@@ -491,9 +526,15 @@ def appointed(world: World, username: str, role: Role, code: str = "LZ-FY", **da
     return people.appoint(world.session, world.actor("anquan"), world.person(username), role, world.place(code), **days)
 
 
-@pytest.mark.parametrize(("username", "role"), [
-    ("xitong", Role.SECURITY_ADMINISTRATOR), ("xitong", Role.AUDIT_ADMINISTRATOR), ("anquan", Role.AUDIT_ADMINISTRATOR), ("shenji", Role.SYSTEM_ADMINISTRATOR),
-])
+@pytest.mark.parametrize(
+    ("username", "role"),
+    [
+        ("xitong", Role.SECURITY_ADMINISTRATOR),
+        ("xitong", Role.AUDIT_ADMINISTRATOR),
+        ("anquan", Role.AUDIT_ADMINISTRATOR),
+        ("shenji", Role.SYSTEM_ADMINISTRATOR),
+    ],
+)
 def test_the_three_administrators_are_kept_apart(begun: World, username: str, role: Role) -> None:
     with pytest.raises(TwoAdministrators):
         appointed(begun, username, role)

@@ -1,4 +1,5 @@
 """Who may do what, compared with the sheet of roles; and how far it reaches."""
+
 from __future__ import annotations
 
 import pytest
@@ -23,9 +24,9 @@ SHEET = {
     Role.UNIT_HEAD: f"{WORK} {PLACES} {READS} {CASES} notice:read rectification:read",  # the head of the facility in the ladder, §3
     # own jurisdiction, identified; only the QC officer, or higher, changes a case's state, §4
     Role.QC_OFFICER: f"{WORK} {PLACES} {READS} {CASES} notice:take notice:read case:hold case:merge case:reopen case:journal conclusion:read "
-                     "rectification:read person:read",
+    "rectification:read person:read",
     Role.MCH_HEAD: f"{WORK} {PLACES} {READS} {CASES} notice:read case:hold case:merge case:reopen case:journal conclusion:read rectification:read "
-                   "person:read",
+    "person:read",
     Role.INVESTIGATOR: f"{WORK} {PLACES} {READS} case:list case:read-assigned",  # assigned cases, identified
     Role.REDACTION_OFFICER: f"{WORK} {PLACES} {READS} case:list case:read-assigned",
     Role.COMMITTEE_CHAIR: f"{WORK} {READS} packet:read",  # de-identified
@@ -102,7 +103,13 @@ def test_the_review_never_reads_the_accountability_file() -> None:
 
 
 def test_a_second_factor_is_asked_of_whoever_sees_names_or_decides_who_does() -> None:
-    assert {Role.QC_OFFICER, Role.VILLAGE_REPORTER, Role.INVESTIGATOR, Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR} <= permissions.IDENTIFIED_ROLES
+    assert {
+        Role.QC_OFFICER,
+        Role.VILLAGE_REPORTER,
+        Role.INVESTIGATOR,
+        Role.SYSTEM_ADMINISTRATOR,
+        Role.SECURITY_ADMINISTRATOR,
+    } <= permissions.IDENTIFIED_ROLES
     assert not permissions.IDENTIFIED_ROLES & {*COMMITTEE, Role.RECTIFICATION_OWNER, Role.VERIFIER, Role.ACCOUNTABILITY_OFFICER}
 
 
@@ -113,20 +120,27 @@ def seen(world: World, actor: Actor) -> bool:
     return world.session.scalar(sa.select(Case.id).where(Case.id == world.case_id, visible(actor))) is not None
 
 
-@pytest.mark.parametrize(("username", "sees"), [
-    ("tangyining", True),  # the MCH institution in charge
-    ("gaohuairen", True),
-    ("jimingtang", True),  # the head of the province's, above it
-    ("qinhaitang", True),  # the facility where she died
-    ("lushoucheng", True),
-    ("yushuqin", True),  # the township of her household
-    ("fuyubai", False),  # another hospital of the same city
-    ("fangjingshu", False),  # another township
-    ("waidi", False),  # another city
-    ("renguochang", False),  # the administration: conclusions only
-    ("xushenyan", False),  # the chair: the packet only
-    ("peiwenxiu", False), ("xitong", False), ("shenji", False), ("liucheng", False), ("zoushoutian", False),
-])
+@pytest.mark.parametrize(
+    ("username", "sees"),
+    [
+        ("tangyining", True),  # the MCH institution in charge
+        ("gaohuairen", True),
+        ("jimingtang", True),  # the head of the province's, above it
+        ("qinhaitang", True),  # the facility where she died
+        ("lushoucheng", True),
+        ("yushuqin", True),  # the township of her household
+        ("fuyubai", False),  # another hospital of the same city
+        ("fangjingshu", False),  # another township
+        ("waidi", False),  # another city
+        ("renguochang", False),  # the administration: conclusions only
+        ("xushenyan", False),  # the chair: the packet only
+        ("peiwenxiu", False),
+        ("xitong", False),
+        ("shenji", False),
+        ("liucheng", False),
+        ("zoushoutian", False),
+    ],
+)
 def test_a_case_is_seen_identified_by_those_with_a_part_in_it_and_by_nobody_else(at: At, username: str, sees: bool) -> None:
     world = at("verify_report")
     assert seen(world, world.actor(username)) is sees

@@ -1,4 +1,5 @@
 """Local values: what is shipped, inherited, in force, and kept by a case that began under them."""
+
 from __future__ import annotations
 
 import hashlib
@@ -16,9 +17,21 @@ from tests.worlds import World
 
 # Review procedures, §13: what each shipped profile keeps.
 DEFAULT = {
-    "notify_facility": (24, "h"), "notify_village": (24, "h"), "notify_township": (24, "h"), "case_report": (2, "d"), "facility_discussion": (72, "h"),
-    "investigation": (10, "wd"), "county_review": (14, "d"), "city_review": (30, "d"), "national_export": (10, "dom"), "verification": (3, "wd"),
-    "packet": (5, "wd"), "sign_off": (3, "wd"), "receive_notice": (1, "d"), "collective_review": None, "rectification_item": None,
+    "notify_facility": (24, "h"),
+    "notify_village": (24, "h"),
+    "notify_township": (24, "h"),
+    "case_report": (2, "d"),
+    "facility_discussion": (72, "h"),
+    "investigation": (10, "wd"),
+    "county_review": (14, "d"),
+    "city_review": (30, "d"),
+    "national_export": (10, "dom"),
+    "verification": (3, "wd"),
+    "packet": (5, "wd"),
+    "sign_off": (3, "wd"),
+    "receive_notice": (1, "d"),
+    "collective_review": None,
+    "rectification_item": None,
 }
 LOCAL = {
     "cn_default": (DEFAULT, ["conclusion"], True),
@@ -33,8 +46,13 @@ def version(world: World, key: str, number: int, effective_on: date, **values: o
     content = dict(profiles.values(world.session, profiles.in_force(world.session, key).id).content)
     content["values"] = {**content["values"], **values}
     row = ProfileVersion(
-        id=new_id(), profile_id=profile.id, number=number, digest=hashlib.sha256(str((key, number, values)).encode()).hexdigest(), content=content,
-        effective_on=effective_on, created_at=clock.now(),
+        id=new_id(),
+        profile_id=profile.id,
+        number=number,
+        digest=hashlib.sha256(str((key, number, values)).encode()).hexdigest(),
+        content=content,
+        effective_on=effective_on,
+        created_at=clock.now(),
     )
     world.session.add(row)
     world.session.flush()
@@ -110,11 +128,20 @@ def test_a_profile_that_is_not_there_or_not_yet_in_force_is_not_found(begun: Wor
         profiles.values(begun.session, new_id())
 
 
-@pytest.mark.parametrize(("city", "county", "at_county", "at_hospital"), [
-    ("rencheng", None, "rencheng", "rencheng"), ("rencheng", "jieshou", "jieshou", "rencheng"), (None, None, "cn_default", "cn_default"),
-])
+@pytest.mark.parametrize(
+    ("city", "county", "at_county", "at_hospital"),
+    [
+        ("rencheng", None, "rencheng", "rencheng"),
+        ("rencheng", "jieshou", "jieshou", "rencheng"),
+        (None, None, "cn_default", "cn_default"),
+    ],
+)
 def test_an_organisation_works_by_its_own_profile_or_the_nearest_above(
-    begun: World, city: str | None, county: str | None, at_county: str, at_hospital: str,
+    begun: World,
+    city: str | None,
+    county: str | None,
+    at_county: str,
+    at_hospital: str,
 ) -> None:
     keys = dict(begun.session.execute(sa.select(Profile.key, Profile.id)).all())
     for code, key in (("LZ", city), ("SGX", county)):

@@ -1,4 +1,5 @@
 """The Chinese resident identity number."""
+
 from __future__ import annotations
 
 from datetime import date
@@ -30,10 +31,23 @@ def test_the_last_character_may_be_an_x_in_any_form() -> None:
     assert all(resident_numbers.valid(number[:-1] + mark) for mark in "XxＸｘ")
 
 
-@pytest.mark.parametrize("text", [
-    "", "3412991986031204", "34129919860312042", GOOD + "1", "041299198603120422", "341299198613120422", "341299198602300424", "３4129919860312042é",
-    "341299198603120421", "X41299198603120422", "34129919860312042X", "abcdefghijklmnopqr",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "3412991986031204",
+        "34129919860312042",
+        GOOD + "1",
+        "041299198603120422",
+        "341299198613120422",
+        "341299198602300424",
+        "３4129919860312042é",
+        "341299198603120421",
+        "X41299198603120422",
+        "34129919860312042X",
+        "abcdefghijklmnopqr",
+    ],
+)
 def test_what_is_no_number_is_not_valid(text: str) -> None:
     assert not resident_numbers.valid(text)
 

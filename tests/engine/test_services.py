@@ -1,4 +1,5 @@
 """What a diagram may wish for: each service stands with its noun, and one that fails rolls the command back."""
+
 from __future__ import annotations
 
 import importlib
@@ -43,11 +44,21 @@ def test_a_service_that_nobody_knows_fails_the_step(at: At) -> None:
     assert (caught.value.element, caught.value.reason) == ("the_element", "no service 'delete_everything'")
 
 
-@pytest.mark.parametrize(("name", "arguments"), [
-    ("transfer_case", {}), ("transfer_case", {"to": "nowhere"}), ("transfer_case", {"to": None}), ("conclude", {}), ("merge_case", {"into": "x"}),
-    ("note_item", {"item": "x", "state": "verified"}), ("tell", {"whom": "owner.qc_officer"}), ("hand_over", {}), ("make_packet", {"redacted_by": "x"}),
-    ("receive_notice", {"received_at": "yesterday", "method": "pigeon"}),
-])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("transfer_case", {}),
+        ("transfer_case", {"to": "nowhere"}),
+        ("transfer_case", {"to": None}),
+        ("conclude", {}),
+        ("merge_case", {"into": "x"}),
+        ("note_item", {"item": "x", "state": "verified"}),
+        ("tell", {"whom": "owner.qc_officer"}),
+        ("hand_over", {}),
+        ("make_packet", {"redacted_by": "x"}),
+        ("receive_notice", {"received_at": "yesterday", "method": "pigeon"}),
+    ],
+)
 def test_a_service_without_what_it_needs_fails_the_step_and_names_its_element(at: At, name: str, arguments: dict[str, object]) -> None:
     with pytest.raises(StepFailed) as caught:
         services.carry_out(command(at("verify_report")), Request(name, arguments, "the_element"))

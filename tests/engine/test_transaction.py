@@ -1,4 +1,5 @@
 """One command, one transaction."""
+
 from __future__ import annotations
 
 import pytest

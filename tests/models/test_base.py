@@ -1,4 +1,5 @@
 """Keys, instants and enumerations as they go into a database and come back."""
+
 from __future__ import annotations
 
 import enum
@@ -21,7 +22,10 @@ class Colour(enum.Enum):
 @pytest.fixture
 def things() -> sa.Table:
     return sa.Table(
-        "things", sa.MetaData(naming_convention=Base.metadata.naming_convention), sa.Column("at", Instant()), sa.Column("colour", ByValue(Colour)),
+        "things",
+        sa.MetaData(naming_convention=Base.metadata.naming_convention),
+        sa.Column("at", Instant()),
+        sa.Column("colour", ByValue(Colour)),
         one_of("colour", "colour", Colour),
     )
 

@@ -1,4 +1,5 @@
 """What the database itself refuses, whoever writes: every named constraint, on both databases."""
+
 from __future__ import annotations
 
 import shutil
@@ -21,9 +22,42 @@ LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
 IDS: dict[str, uuid.UUID] = {
     name: uuid.UUID(int=number << 64 | 0x8000_0000_0000_0000)
     for number, name in enumerate(
-        ("province", "hospital", "ada", "ben", "profile", "profile_version", "procedure", "version", "case", "other_case", "record", "notice",
-         "item", "held_item", "done_item", "rectification", "draft", "subject", "packet", "file", "crossing", "attachment", "incident", "message",
-         "sign_in", "deadline", "case_clock", "timer", "task", "appointment", "administrator", "new", "nobody"), 1,
+        (
+            "province",
+            "hospital",
+            "ada",
+            "ben",
+            "profile",
+            "profile_version",
+            "procedure",
+            "version",
+            "case",
+            "other_case",
+            "record",
+            "notice",
+            "item",
+            "held_item",
+            "done_item",
+            "rectification",
+            "draft",
+            "subject",
+            "packet",
+            "file",
+            "crossing",
+            "attachment",
+            "incident",
+            "message",
+            "sign_in",
+            "deadline",
+            "case_clock",
+            "timer",
+            "task",
+            "appointment",
+            "administrator",
+            "new",
+            "nobody",
+        ),
+        1,
     )
 }
 
@@ -33,17 +67,44 @@ def rows() -> dict[str, list[dict[str, Any]]]:
     of = IDS
     place = {"kind": "area", "level": "province", "is_active": True}
     person = {
-        "realm": "demo", "is_active": True, "created_at": NOW, "must_change_password": False, "previous_passwords": [], "recovery_codes": [],
-        "failed_sign_ins": 0, "theme": "light", "text_size": 100, "has_single_keys": True,
+        "realm": "demo",
+        "is_active": True,
+        "created_at": NOW,
+        "must_change_password": False,
+        "previous_passwords": [],
+        "recovery_codes": [],
+        "failed_sign_ins": 0,
+        "theme": "light",
+        "text_size": 100,
+        "has_single_keys": True,
     }
     case = {
-        "kind": "maternal_death", "is_reopened": False, "procedure_version_id": of["version"], "profile_version_id": of["profile_version"],
-        "owner_id": of["hospital"], "parties": {}, "event_at": NOW, "clock_start_at": NOW, "created_at": NOW, "changed_at": NOW, "revision": 1,
+        "kind": "maternal_death",
+        "is_reopened": False,
+        "procedure_version_id": of["version"],
+        "profile_version_id": of["profile_version"],
+        "owner_id": of["hospital"],
+        "parties": {},
+        "event_at": NOW,
+        "clock_start_at": NOW,
+        "created_at": NOW,
+        "changed_at": NOW,
+        "revision": 1,
         "course": 1,
     }
     work = {
-        "case_id": of["case"], "course": 1, "element": "verify", "path": "", "name": "核实", "name_en": "Verify", "form": "verification",
-        "audience": "case", "role": "qc_officer", "is_assigned": False, "variables": {}, "offered_at": NOW,
+        "case_id": of["case"],
+        "course": 1,
+        "element": "verify",
+        "path": "",
+        "name": "核实",
+        "name_en": "Verify",
+        "form": "verification",
+        "audience": "case",
+        "role": "qc_officer",
+        "is_assigned": False,
+        "variables": {},
+        "offered_at": NOW,
     }
     clock = {"case_id": of["case"], "key": "case_report", "start_at": NOW, "due_at": LATER, "warned": "none", "attempts": 0}
     limit = {**clock, "kind": "limit", "amber_at": NOW, "red_at": NOW, "escalate_at": LATER}
@@ -58,12 +119,29 @@ def rows() -> dict[str, list[dict[str, Any]]]:
             {"id": of["hospital"], "code": "AA-H", "name": "医院", "parent_id": of["province"], "path": "/AA/AA-H/", **place, "kind": "hospital"},
             {"id": of["province"], "code": "AA", "name": "省", "parent_id": None, "path": "/AA/", **place},
         ],
-        "people": [{"id": of["ada"], "username": "ada", "name": "甲", "phone": "1", **person}, {"id": of["ben"], "username": "ben", "name": "乙", "phone": "2", **person}],
+        "people": [
+            {"id": of["ada"], "username": "ada", "name": "甲", "phone": "1", **person},
+            {"id": of["ben"], "username": "ben", "name": "乙", "phone": "2", **person},
+        ],
         "profile_versions": [
-            {"id": of["profile_version"], "profile_id": of["profile"], "number": 1, "digest": "a", "content": {}, "effective_on": date(2026, 1, 1), "created_at": NOW},
+            {
+                "id": of["profile_version"],
+                "profile_id": of["profile"],
+                "number": 1,
+                "digest": "a",
+                "content": {},
+                "effective_on": date(2026, 1, 1),
+                "created_at": NOW,
+            },
         ],
         "appointments": [
-            {"id": of["administrator"], "person_id": of["ada"], "role": "system_administrator", "organisation_id": of["hospital"], "from_on": date(2026, 1, 1)},
+            {
+                "id": of["administrator"],
+                "person_id": of["ada"],
+                "role": "system_administrator",
+                "organisation_id": of["hospital"],
+                "from_on": date(2026, 1, 1),
+            },
         ],
         "procedure_versions": [{"id": of["version"], "procedure_id": of["procedure"], "number": 1, "digest": "a", "deployed_at": NOW}],
         "sign_ins": [{"id": of["sign_in"], "secret_hash": "s", "person_id": of["ada"], "began_at": NOW, "seen_at": NOW, "searches": {}}],
@@ -73,55 +151,147 @@ def rows() -> dict[str, list[dict[str, Any]]]:
         ],
         "procedure_files": [{"version_id": of["version"], "path": "procedure.toml", "content": b"x"}],
         "accountability_files": [
-            {"id": of["file"], "number": "AA26-YT-001", "case_id": of["case"], "course": 1, "trigger": "event", "organisation_id": of["province"], "opened_at": NOW},
+            {
+                "id": of["file"],
+                "number": "AA26-YT-001",
+                "case_id": of["case"],
+                "course": 1,
+                "trigger": "event",
+                "organisation_id": of["province"],
+                "opened_at": NOW,
+            },
         ],
         "case_links": [{"case_id": of["case"], "other_id": of["other_case"], "kind": "merged_into", "linked_at": NOW}],
         "case_parties": [{"case_id": of["case"], "organisation_id": of["hospital"], "capacity": "owner"}],
         "deadlines": [
             {"id": of["deadline"], "task_id": of["task"], "next_at": NOW, **limit},
-            {"id": of["case_clock"], "task_id": None, "next_at": NOW, **{**limit, "key": "county_review"}},
+            {"id": of["case_clock"], "task_id": None, "next_at": NOW, **limit, "key": "county_review"},
             {"id": of["timer"], "task_id": of["new"], "next_at": NOW, "kind": "timer", **clock},
         ],
         "incidents": [
-            {"id": of["incident"], "number": "AAA-BBB", "kind": "hand_in", "error": "E", "trace": [], "detail": {}, "occurred_at": NOW, "attempts": 1},
+            {
+                "id": of["incident"],
+                "number": "AAA-BBB",
+                "kind": "hand_in",
+                "error": "E",
+                "trace": [],
+                "detail": {},
+                "occurred_at": NOW,
+                "attempts": 1,
+            },
         ],
         "journal_entries": [{"id": 1, "at": NOW, "action": "case:begin", "case_id": of["case"], "sequence": 2, "detail": {}}],
         "messages": [
             {"id": of["message"], "person_id": of["ada"], "kind": "told", "once": "told:1", "detail": {}, "written_at": NOW, "attempts": 0},
         ],
         "packets": [
-            {"id": of["packet"], "number": "AAA-CCC", "case_id": of["case"], "course": 1, "title": "t", "content": {}, "content_hash": "h",
-             "redacted_by_id": of["ada"], "redacted_at": NOW, "checked_by_id": of["ben"], "checked_at": NOW, "released_at": NOW},
+            {
+                "id": of["packet"],
+                "number": "AAA-CCC",
+                "case_id": of["case"],
+                "course": 1,
+                "title": "t",
+                "content": {},
+                "content_hash": "h",
+                "redacted_by_id": of["ada"],
+                "redacted_at": NOW,
+                "checked_by_id": of["ben"],
+                "checked_at": NOW,
+                "released_at": NOW,
+            },
         ],
         "records": [
-            {"id": of["record"], "case_id": of["case"], "course": 1, "form": "notice", "audience": "case", "procedure_version_id": of["version"],
-             "version": 1, "is_current": True, "answers": {}, "warnings": [], "submitted_by_id": of["ada"], "submitted_at": NOW},
+            {
+                "id": of["record"],
+                "case_id": of["case"],
+                "course": 1,
+                "form": "notice",
+                "audience": "case",
+                "procedure_version_id": of["version"],
+                "version": 1,
+                "is_current": True,
+                "answers": {},
+                "warnings": [],
+                "submitted_by_id": of["ada"],
+                "submitted_at": NOW,
+            },
         ],
         "subscriptions": [{"case_id": of["case"], "task_id": of["task"], "message": "reopened", "element": "reopened"}],
         "workflow_scopes": [{"case_id": of["case"], "course": 1, "scope": "", "is_frozen": False, "state": b"x"}],
         "crossings": [{"id": of["crossing"], "file_id": of["file"], "crossed_at": NOW, "content": {}}],
         "notices": [
-            {"id": of["notice"], "number": "AA26-TZ-001", "case_id": of["case"], "case_kind": "maternal_death", "hop": "facility",
-             "reporter_id": of["ada"], "recorded_by_id": of["ada"], "record_id": of["record"], "event_at": EARLIER, "learned_at": EARLIER,
-             "notified_at": NOW, "recorded_at": NOW, "clock_start_at": EARLIER, "due_at": LATER, "receiver_id": of["ben"], "received_at": NOW,
-             "receipt_method": "phone", "command_key": "k"},
+            {
+                "id": of["notice"],
+                "number": "AA26-TZ-001",
+                "case_id": of["case"],
+                "case_kind": "maternal_death",
+                "hop": "facility",
+                "reporter_id": of["ada"],
+                "recorded_by_id": of["ada"],
+                "record_id": of["record"],
+                "event_at": EARLIER,
+                "learned_at": EARLIER,
+                "notified_at": NOW,
+                "recorded_at": NOW,
+                "clock_start_at": EARLIER,
+                "due_at": LATER,
+                "receiver_id": of["ben"],
+                "received_at": NOW,
+                "receipt_method": "phone",
+                "command_key": "k",
+            },
         ],
         "packet_readers": [{"packet_id": of["packet"], "person_id": of["ben"], "released_at": NOW, "is_advisory": False}],
         "rectification_items": [
-            {"id": of["rectification"], "number": "AA26-ZG-001", "case_id": of["case"], "record_id": of["record"], "source": "conclusion",
-             "issue": "i", "level": "facility", "kind": "training", "action": "a", "done_when": "d", "owner_id": of["ada"],
-             "organisation_id": of["hospital"], "start_on": date(2026, 11, 1), "due_on": date(2026, 11, 30), "first_due_on": date(2026, 11, 30),
-             "extensions": 0, "state": "open"},
+            {
+                "id": of["rectification"],
+                "number": "AA26-ZG-001",
+                "case_id": of["case"],
+                "record_id": of["record"],
+                "source": "conclusion",
+                "issue": "i",
+                "level": "facility",
+                "kind": "training",
+                "action": "a",
+                "done_when": "d",
+                "owner_id": of["ada"],
+                "organisation_id": of["hospital"],
+                "start_on": date(2026, 11, 1),
+                "due_on": date(2026, 11, 30),
+                "first_due_on": date(2026, 11, 30),
+                "extensions": 0,
+                "state": "open",
+            },
         ],
         "work_items": [
             {"id": of["held_item"], "state": "reserved", "person_id": of["ada"], "excluded_id": of["ben"], **work},
             {"id": of["item"], "state": "ready", "excluded_id": of["ben"], **work},
-            {"id": of["done_item"], "state": "completed", "person_id": of["ada"], "completed_by_id": of["ada"], "completed_at": NOW,
-             "excluded_id": of["ben"], "command_key": "k", **work},
+            {
+                "id": of["done_item"],
+                "state": "completed",
+                "person_id": of["ada"],
+                "completed_by_id": of["ada"],
+                "completed_at": NOW,
+                "excluded_id": of["ben"],
+                "command_key": "k",
+                **work,
+            },
         ],
         "attachments": [
-            {"id": of["attachment"], "case_id": of["case"], "work_item_id": of["item"], "field": "f", "kind": "other", "ordinal": 1,
-             "audience": "case", "media_type": "application/pdf", "size": 1, "sha256": "h", "uploaded_by_id": of["ada"], "uploaded_at": NOW},
+            {
+                "id": of["attachment"],
+                "case_id": of["case"],
+                "work_item_id": of["item"],
+                "field": "f",
+                "kind": "other",
+                "ordinal": 1,
+                "audience": "case",
+                "media_type": "application/pdf",
+                "size": 1,
+                "sha256": "h",
+                "uploaded_by_id": of["ada"],
+                "uploaded_at": NOW,
+            },
         ],
         "drafts": [{"id": of["draft"], "work_item_id": of["item"], "person_id": of["ada"], "answers": {}, "revision": 1, "saved_at": NOW}],
         "attachment_parts": [{"attachment_id": of["attachment"], "position": 0, "content": b"x"}],
@@ -188,9 +358,17 @@ TOLD_APART: dict[str, dict[str, Any]] = {
     "journal_entries": {"sequence": 3},
     "notices": {"number": "AA26-TZ-002", "command_key": "l"},
     "appointments": {"from_on": date(2026, 2, 1), "role": "qc_officer"},
-    "procedures": {"key": "birth"}, "profiles": {"key": "other"}, "sign_ins": {"secret_hash": "r"}, "incidents": {"number": "AAA-DDD"},
-    "messages": {"once": "told:2"}, "packets": {"number": "AAA-EEE"}, "rectification_items": {"number": "AA26-ZG-002"},
-    "work_items": {"command_key": "m"}, "attachments": {"ordinal": 2}, "drafts": {"person_id": IDS["ben"]}, "subjects": {"source_id": IDS["nobody"]},
+    "procedures": {"key": "birth"},
+    "profiles": {"key": "other"},
+    "sign_ins": {"secret_hash": "r"},
+    "incidents": {"number": "AAA-DDD"},
+    "messages": {"once": "told:2"},
+    "packets": {"number": "AAA-EEE"},
+    "rectification_items": {"number": "AA26-ZG-002"},
+    "work_items": {"command_key": "m"},
+    "attachments": {"ordinal": 2},
+    "drafts": {"person_id": IDS["ben"]},
+    "subjects": {"source_id": IDS["nobody"]},
 }
 # Constraints that hold for some rows only: what brings the second row under them, and under `id` the first row.
 ONLY_SOME: dict[str, dict[str, Any]] = {
@@ -209,17 +387,20 @@ def table(name: str) -> sa.Table:
 
 def checks() -> list[tuple[str, str]]:
     """Return every CHECK with its table; those of enumerations end in the name of their column."""
-    return [
-        (str(constraint.name), found.name) for found in Base.metadata.sorted_tables for constraint in found.constraints
+    return sorted(
+        (str(constraint.name), found.name)
+        for found in Base.metadata.sorted_tables
+        for constraint in found.constraints
         if isinstance(constraint, sa.CheckConstraint)
-    ]
+    )
 
 
 def enumerations() -> list[tuple[str, str, str]]:
     """Return every CHECK of an enumeration with its table and column."""
     return [
-        (name, found, name.removeprefix(f"ck_{found}_")) for name, found in checks() if name.removeprefix(f"ck_{found}_") in table(found).columns
-        and name not in SPOILT
+        (name, found, name.removeprefix(f"ck_{found}_"))
+        for name, found in checks()
+        if name.removeprefix(f"ck_{found}_") in table(found).columns and name not in SPOILT
     ]
 
 
@@ -235,7 +416,9 @@ def uniques() -> list[tuple[str, str, tuple[str, ...]]]:
 def references() -> list[tuple[str, str, str]]:
     """Return every reference to another row with its table and column."""
     return sorted(
-        (str(rule.name), one.name, rule.column_keys[0]) for one in Base.metadata.sorted_tables for rule in one.constraints
+        (str(rule.name), one.name, rule.column_keys[0])
+        for one in Base.metadata.sorted_tables
+        for rule in one.constraints
         if isinstance(rule, sa.ForeignKeyConstraint)
     )
 

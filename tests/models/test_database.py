@@ -1,4 +1,5 @@
 """Connecting: SQLite as it must be opened, and what two connections see of each other."""
+
 from __future__ import annotations
 
 import threading
@@ -23,7 +24,9 @@ def file(tmp_path: Path) -> sa.Engine:
 
 def test_sqlite_is_opened_so_that_a_commit_survives_a_power_cut(file: sa.Engine) -> None:
     with file.connect() as connection:
-        found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")}
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
 
 

@@ -1,4 +1,5 @@
 """Migrations go up, go down to nothing, and end where the models are."""
+
 from __future__ import annotations
 
 import threading

@@ -1,52 +1,24 @@
 """The application on a filled database, and a browser without scripts for everybody of the cast."""
+
 from __future__ import annotations
 
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import time_machine
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from engine import calendars
 from models.database import Sessions, connect, sessions_of
-from models.upgrading import upgrade
-from tests.conftest import START, furnish
 from web import Application, create_app
 from web.demo.places import PASSWORD
-from web.demo.player import Player, Script, Stage, play
 from web.settings import Settings
-
-# How many days before the present each case began, and which steps nobody does.
-CASES: dict[str, tuple[float, tuple[str, ...]]] = {
-    "closed": (150, ()), "rectifying": (75, ("plan_rectification", "review_at_upper_level")), "signing": (60, ("sign_conclusion",)), "reviewing": (40, ("give_opinion",)),
-    "investigating": (20, ("visit_scene",)), "verifying": (6, ("verify_report",)), "reporting": (1.2, ("fill_card",)),
-}
-
-
-@pytest.fixture(scope="session")
-def filled_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database in which five cases stand at different points, to be copied."""
-    path = tmp_path_factory.mktemp("filled") / "filled.db"
-    with time_machine.travel(START - timedelta(days=160), tick=False) as traveller:
-        calendars.forget()
-        engine = connect(f"sqlite:///{path}")
-        upgrade(engine)
-        furnish(sessions_of(engine))
-        stage = Stage(sessions_of(engine), traveller.move_to)
-        for _ in play(stage, [Player(stage, Script(event=START - timedelta(days=days), leaves=leaves)) for days, leaves in CASES.values()], until=START):
-            pass
-        raw = engine.raw_connection()
-        raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        raw.close()
-        engine.dispose()
-    return path
 
 
 @pytest.fixture
@@ -111,6 +83,7 @@ class Browser:
 @pytest.fixture
 def browse(app: Application) -> Callable[..., Browser]:
     """Opens a browser, signed in or not."""
+
     def open_one(username: str | None = None) -> Browser:
         found = Browser(app)
         return found.sign_in(username) if username else found

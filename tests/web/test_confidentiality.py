@@ -1,4 +1,5 @@
 """Who is not to know a name never receives one: not in pages, JSON, addresses, headers, file names or logs."""
+
 from __future__ import annotations
 
 import json
@@ -28,13 +29,17 @@ def secrets_of(sessions: Sessions) -> set[str]:
             found.add(subject.name or "")
             found |= set(texts(subject.details))
         for organisation in session.scalars(
-            sa.select(Organisation).join(CaseParty, CaseParty.organisation_id == Organisation.id).where(CaseParty.capacity.in_(("facility", "township", "notice")))
+            sa.select(Organisation)
+            .join(CaseParty, CaseParty.organisation_id == Organisation.id)
+            .where(CaseParty.capacity.in_(("facility", "township", "notice")))
         ):
             found |= {organisation.name, organisation.short_name or "", organisation.name_en or "", organisation.phone or ""}
         for (number,) in session.execute(sa.select(Case.number).where(Case.number.is_not(None))):
             found.add(number)
-        for name, in session.execute(
-            sa.select(Person.name).join(WorkItem, WorkItem.completed_by_id == Person.id).where(WorkItem.role.in_((Role.FACILITY_REPORTER, Role.OBSTETRIC_SAFETY_OFFICE)))
+        for (name,) in session.execute(
+            sa.select(Person.name)
+            .join(WorkItem, WorkItem.completed_by_id == Person.id)
+            .where(WorkItem.role.in_((Role.FACILITY_REPORTER, Role.OBSTETRIC_SAFETY_OFFICE)))
         ):
             found.add(name)
     return {term for term in found if len(term) > 1}
@@ -48,7 +53,9 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) and len(value) > 3 and value != "unknown" else []
 
 
-def crawl(browser: Browser, start: tuple[str, ...] = ("/", "/more", "/work-items?view=all", "/packets", "/rectifications", "/messages")) -> dict[str, Any]:
+def crawl(
+    browser: Browser, start: tuple[str, ...] = ("/", "/more", "/work-items?view=all", "/packets", "/rectifications", "/messages")
+) -> dict[str, Any]:
     """Open every kind of page that links lead to, five of each kind, and the drawer and the review of every task."""
     seen: dict[str, Any] = {}
     kinds: Counter[str] = Counter()
@@ -92,8 +99,12 @@ def test_a_reviewer_finds_no_case_by_guessing_addresses(sessions: Sessions, brow
 
 def test_what_is_not_yet_revealed_is_its_authors_alone(sessions: Sessions, browse: Any) -> None:
     """An opinion handed in is not in any page of a colleague, of quality control or of the chair before the discussion opens."""
-    rows = all_rows(sessions, sa.select(WorkItem.id, Person.username).join(Person, Person.id == WorkItem.person_id).where(
-        WorkItem.form == "opinion", WorkItem.state == WorkItemState.RESERVED))
+    rows = all_rows(
+        sessions,
+        sa.select(WorkItem.id, Person.username)
+        .join(Person, Person.id == WorkItem.person_id)
+        .where(WorkItem.form == "opinion", WorkItem.state == WorkItemState.RESERVED),
+    )
     assert len(rows) >= 3
     item_id, author = rows[0]
     mark = "宫缩乏力识别不及时此句只此一处"

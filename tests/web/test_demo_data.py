@@ -1,4 +1,5 @@
 """The demonstration's cases stand where they should, on both databases, and nothing was left behind."""
+
 from __future__ import annotations
 
 import time
@@ -83,14 +84,17 @@ def open_items(session: sa.orm.Session, case: Case) -> list[str]:
     return sorted(session.scalars(sa.select(WorkItem.element).where(WorkItem.case_id == case.id, WorkItem.state.in_(OPEN_STATES))))
 
 
-@pytest.mark.parametrize(("name", "state", "steps"), [
-    ("closed", "closed", []),
-    ("rectifying", "rectifying", ["do_item", "rule_on_request", "verify_item"]),
-    ("signing", "concluded", ["sign_conclusion"] * 3),
-    ("in_review", "in_review", ["give_opinion"] * 3),
-    ("overdue", "opened", ["report_case"]),
-    ("new", "notified", ["check_duplicate"]),
-])
+@pytest.mark.parametrize(
+    ("name", "state", "steps"),
+    [
+        ("closed", "closed", []),
+        ("rectifying", "rectifying", ["do_item", "rule_on_request", "verify_item"]),
+        ("signing", "concluded", ["sign_conclusion"] * 3),
+        ("in_review", "in_review", ["give_opinion"] * 3),
+        ("overdue", "opened", ["report_case"]),
+        ("new", "notified", ["check_duplicate"]),
+    ],
+)
 def test_a_case_stands_where_it_should(demo: tuple[Sessions, load.Summary], name: str, state: str, steps: list[str]) -> None:
     sessions, summary = demo
     with transaction(sessions, read_only=True) as session:
@@ -154,8 +158,9 @@ def test_one_member_has_signed(demo: tuple[Sessions, load.Summary]) -> None:
     sessions, summary = demo
     with transaction(sessions, read_only=True) as session:
         case = case_of(session, summary.numbers["signing"])
-        signed = session.scalars(sa.select(Person.username).join(Record, Record.submitted_by_id == Person.id)
-                                 .where(Record.case_id == case.id, Record.form == "sign_off")).all()
+        signed = session.scalars(
+            sa.select(Person.username).join(Record, Record.submitted_by_id == Person.id).where(Record.case_id == case.id, Record.form == "sign_off")
+        ).all()
     assert signed == ["lujianwei"]
 
 
@@ -205,7 +210,12 @@ def test_an_interrupted_load_goes_on_where_it_stopped(tmp_path: Path, monkeypatc
         engine.dispose()
     calendars.forget()
     assert states == {
-        "closed": "closed", "rectifying": "rectifying", "signing": "concluded", "in_review": "in_review", "overdue": "opened", "new": "notified",
+        "closed": "closed",
+        "rectifying": "rectifying",
+        "signing": "concluded",
+        "in_review": "in_review",
+        "overdue": "opened",
+        "new": "notified",
     }
 
 

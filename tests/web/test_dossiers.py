@@ -1,4 +1,5 @@
 """Dossiers have their format, give away nobody in their narrative, and carry a case to its end."""
+
 from __future__ import annotations
 
 from datetime import date, timedelta
@@ -21,8 +22,23 @@ from web.demo.player import Player, Script, Stage, play
 EVERY = sorted(entry.name[:-5] for entry in dossiers.FOLDER.iterdir() if entry.name.endswith(".json"))
 MATERNAL = dossiers.names()
 FIELDS = {
-    "case_id", "source", "case_kind", "day0", "facts", "facts_without_field", "timeline", "criteria", "criteria_not_counted", "cause_chain", "icd10",
-    "not_stated", "discrepancies_in_source", "invented", "summary_with_identifiers", "identifiers_in_summary", "expected",
+    "case_id",
+    "source",
+    "case_kind",
+    "day0",
+    "facts",
+    "facts_without_field",
+    "timeline",
+    "criteria",
+    "criteria_not_counted",
+    "cause_chain",
+    "icd10",
+    "not_stated",
+    "discrepancies_in_source",
+    "invented",
+    "summary_with_identifiers",
+    "identifiers_in_summary",
+    "expected",
 }
 NOT_IN_THE_DEMONSTRATION_LONG_ENOUGH = ("md-03-atonic-haemorrhage-late-referral", "md-05-acute-fatty-liver-second-trimester")
 
@@ -46,7 +62,8 @@ def test_a_made_up_identity_is_possible_and_nobody_s(name: str) -> None:
     assert resident_numbers.valid(dossier.id_number)
     assert dossier.id_number.startswith("341299")
     assert dossier.died.date() - date(int(dossier.id_number[6:10]), int(dossier.id_number[10:12]), int(dossier.id_number[12:14])) >= timedelta(
-        days=int(dossier.age * 365.24))
+        days=int(dossier.age * 365.24)
+    )
     later = dossiers.Dossier(dossiers.read(name), dossier.died.replace(year=dossier.died.year + 3))
     assert resident_numbers.valid(later.id_number)
     assert int(later.id_number[6:10]) == int(dossier.id_number[6:10]) + 3
@@ -75,8 +92,10 @@ def test_every_class_of_cause_that_is_spoken_of_has_its_place_in_the_code_list()
 def test_a_factor_follows_from_the_cell_and_the_level() -> None:
     names: dict[str, Any] = {code.code: code.zh for code in codes.lists()["CS-FACTOR22"].codes}
     said = {
-        ("care_management", "city"): "医疗保健系统（省（地、市）级）管理系统", ("care_knowledge", "county"): "医疗保健系统（县区级）知识技能",
-        ("care_resources", "township"): "医疗保健系统（乡镇级）资源", ("person_attitude", ""): "个人、家庭及居民团体态度",
+        ("care_management", "city"): "医疗保健系统（省（地、市）级）管理系统",
+        ("care_knowledge", "county"): "医疗保健系统（县区级）知识技能",
+        ("care_resources", "township"): "医疗保健系统（乡镇级）资源",
+        ("person_attitude", ""): "个人、家庭及居民团体态度",
     }
     assert {key: names[dossiers.factor({"cell": key[0], "level": key[1]})] for key in said} == said
 

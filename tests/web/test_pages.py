@@ -1,4 +1,5 @@
 """Notices, cases, people and the rest over HTTP: found, shown, changed; and the pages of errors."""
+
 from __future__ import annotations
 
 import re
@@ -22,8 +23,14 @@ def noticed(browser: Browser, **answers: str) -> list[tuple[str, str]]:
     receiver = re.search(r'name="receiver".*?<option value="([0-9a-f-]{36})"', page, re.S)
     assert receiver is not None
     given = {
-        "case_kind": "maternal_death", "subject_name": "陶映秋", "age": "25", "pregnancy_state": "postpartum", "days_postpartum": "3", "place": "1",
-        "receiver": receiver[1], **answers,
+        "case_kind": "maternal_death",
+        "subject_name": "陶映秋",
+        "age": "25",
+        "pregnancy_state": "postpartum",
+        "days_postpartum": "3",
+        "place": "1",
+        "receiver": receiver[1],
+        **answers,
     }
     sent = [(name, value) for name, value in fields_of(page, "nf") if name not in given and name != "event_dt"]
     return [*sent, *given.items(), ("event_dt", "2026-10-22"), ("event_dt", "08:10")]
@@ -152,11 +159,15 @@ def test_people_are_added_appointed_and_dismissed_by_the_right_administrator(ses
     assert added.status_code in (200, 302), re.findall(r'class="msg e".*?</p>', added.text)
     assert system.post("/people/linxiaoyu/appointments", {"role": "qc_officer"}).status_code == 403
     office = one(sessions, sa.select(Organisation.id).where(Organisation.code == "LZ-FY"))
-    given = security.post("/people/linxiaoyu/appointments", {"role": "qc_officer", "organisation": str(office), "from_on": "2026-10-22", "until_on": ""})
+    given = security.post(
+        "/people/linxiaoyu/appointments", {"role": "qc_officer", "organisation": str(office), "from_on": "2026-10-22", "until_on": ""}
+    )
     assert given.status_code == 302, re.findall(r'class="msg e".*?</p>', given.text)
     assert "质控员" in security.get("/people/linxiaoyu").text
     assert security.post("/people/new", {"username": "x", "name": "x"}).status_code == 403
-    both = security.post("/people/xitong/appointments", {"role": "audit_administrator", "organisation": str(office), "from_on": "2026-10-22", "until_on": ""})
+    both = security.post(
+        "/people/xitong/appointments", {"role": "audit_administrator", "organisation": str(office), "from_on": "2026-10-22", "until_on": ""}
+    )
     assert both.status_code == 422
     assert "不能由同一个人担任" in both.text
 
@@ -165,7 +176,11 @@ def test_somebody_made_inactive_is_out_at_once(sessions: Sessions, browse: Any) 
     browser = browse("linshuhe")
     system = browse("xitong")
     page = system.get("/people/linshuhe/edit").text
-    form = [(name, value) for name, value in fields_of(page.replace('<form class="sheet', '<form id="work" class="sheet', 1)) if name != "is_active"] if 'id="work"' not in page else fields_of(page)
+    form = (
+        [(name, value) for name, value in fields_of(page.replace('<form class="sheet', '<form id="work" class="sheet', 1)) if name != "is_active"]
+        if 'id="work"' not in page
+        else fields_of(page)
+    )
     answer = system.post("/people/linshuhe/edit", [*form])
     assert answer.status_code == 302, answer.text[-1500:]
     assert one(sessions, sa.select(Person.is_active).where(Person.username == "linshuhe")) is False
@@ -183,13 +198,31 @@ def test_the_language_and_the_theme_are_kept(browse: Any) -> None:
     assert 'lang="en"' in browse("tangyining").get("/").text  # kept with the person
 
 
-@pytest.mark.parametrize("path", [
-    "/nowhere", "/cases/LZ26-MD-999", "/cases/%00", "/cases/' OR 1=1", "/work-items/00000000-0000-0000-0000-000000000000", "/work-items/x",
-    "/packets/XXX-XXX", "/attachments/00000000-0000-0000-0000-000000000000", "/people/nobody", "/organisations/NONE", "/profiles/none",
-    "/procedures/none", "/procedures/maternal_death/versions/99", "/rectifications/none", "/notices/none/taken", "/incidents/none",
-    "/cases/LZ26-MD-001/diagram/none.json", "/cases/LZ26-MD-001/records/00000000-0000-0000-0000-000000000000", "/assets/0/../../settings.py",
-    "/cases/" + "x" * 3000,
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nowhere",
+        "/cases/LZ26-MD-999",
+        "/cases/%00",
+        "/cases/' OR 1=1",
+        "/work-items/00000000-0000-0000-0000-000000000000",
+        "/work-items/x",
+        "/packets/XXX-XXX",
+        "/attachments/00000000-0000-0000-0000-000000000000",
+        "/people/nobody",
+        "/organisations/NONE",
+        "/profiles/none",
+        "/procedures/none",
+        "/procedures/maternal_death/versions/99",
+        "/rectifications/none",
+        "/notices/none/taken",
+        "/incidents/none",
+        "/cases/LZ26-MD-001/diagram/none.json",
+        "/cases/LZ26-MD-001/records/00000000-0000-0000-0000-000000000000",
+        "/assets/0/../../settings.py",
+        "/cases/" + "x" * 3000,
+    ],
+)
 def test_what_is_not_there_is_a_page_with_a_sentence(browse: Any, path: str) -> None:
     for username in ("tangyining", "xitong"):
         answer = browse(username).get(path)
@@ -198,14 +231,32 @@ def test_what_is_not_there_is_a_page_with_a_sentence(browse: Any, path: str) -> 
         assert "Traceback" not in answer.text
 
 
-@pytest.mark.parametrize("page", ["/cases", "/notices", "/people", "/journal", "/rectifications", "/conclusions", "/incidents", "/calendar", "/profiles/cn_default"])
-@pytest.mark.parametrize("query", ["page=0", "page=99999999999999999999", "page=x", "year=0", "year=99999999", "version=-1", "state=x&kind=x&open=x", "order=x", "search=x", "action=%27"])
+@pytest.mark.parametrize(
+    "page", ["/cases", "/notices", "/people", "/journal", "/rectifications", "/conclusions", "/incidents", "/calendar", "/profiles/cn_default"]
+)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page=0",
+        "page=99999999999999999999",
+        "page=x",
+        "year=0",
+        "year=99999999",
+        "version=-1",
+        "state=x&kind=x&open=x",
+        "order=x",
+        "search=x",
+        "action=%27",
+    ],
+)
 def test_hostile_queries_are_ordinary_pages(browse: Any, page: str, query: str) -> None:
     for username in ("tangyining", "xitong", "shenji"):
         assert browse(username).get(f"{page}?{query}").status_code in (200, 403)
 
 
-def test_an_unforeseen_error_has_a_page_a_number_and_an_incident(app: Application, sessions: Sessions, browse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_error_has_a_page_a_number_and_an_incident(
+    app: Application, sessions: Sessions, browse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from engine import cases
 
     def broken(*_arguments: object) -> None:
@@ -225,6 +276,7 @@ def test_an_unforeseen_error_has_a_page_a_number_and_an_incident(app: Applicatio
 def test_a_database_that_goes_away_is_a_sentence_and_comes_back(app: Application, browse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = browse("tangyining")
     with monkeypatch.context() as patched:
+
         def away(*_arguments: object, **_options: object) -> Any:
             raise sa.exc.OperationalError("SELECT 1", {}, Exception("gone"))
 
@@ -259,6 +311,12 @@ def test_messages_are_read_once(sessions: Sessions, browse: Any) -> None:
 
 def test_no_subject_of_a_case_is_named_where_only_numbers_belong(sessions: Sessions, browse: Any) -> None:
     name = one(sessions, sa.select(Subject.name).where(Subject.name.is_not(None)).limit(1))
-    for username, path in (("renguochang", "/conclusions"), ("tianjingye", "/accountability"), ("peiwenxiu", "/rectifications"), ("shenji", "/journal"), ("xitong", "/incidents")):
+    for username, path in (
+        ("renguochang", "/conclusions"),
+        ("tianjingye", "/accountability"),
+        ("peiwenxiu", "/rectifications"),
+        ("shenji", "/journal"),
+        ("xitong", "/incidents"),
+    ):
         assert name not in browse(username).get(path).text, (username, path)
     assert uuid4()

@@ -1,4 +1,5 @@
 """Every route names its permission and is tried by everybody of the cast."""
+
 from __future__ import annotations
 
 import uuid
@@ -28,7 +29,10 @@ from tests.web.conftest import Browser
 from web import Application, guards
 
 CAST = {
-    Role.VILLAGE_REPORTER: "zoushoutian", Role.TOWNSHIP_REPORTER: "fangjingshu", Role.FACILITY_REPORTER: "qinhaitang", Role.QC_OFFICER: "tangyining",
+    Role.VILLAGE_REPORTER: "zoushoutian",
+    Role.TOWNSHIP_REPORTER: "fangjingshu",
+    Role.FACILITY_REPORTER: "qinhaitang",
+    Role.QC_OFFICER: "tangyining",
 }
 OPEN = {"sign_in.show", "sign_in.enter", "assets", "alive", "static"}
 UNFINISHED = {"sign_in.leave", "sign_in.second_factor", "sign_in.new_password"}
@@ -53,21 +57,39 @@ def one_of_each_role(sessions: Sessions) -> dict[str, frozenset[Role]]:
 def values(sessions: Sessions) -> dict[str, Any]:
     """Return a real value for every place in an address."""
     with sessions() as session:
+
         def first(column: Any) -> Any:
             return session.scalar(sa.select(column).where(column.is_not(None)).limit(1))
 
         return {
-            "reference": first(Case.number), "item_id": first(WorkItem.id), "record_id": first(Record.id), "attachment_id": first(Attachment.id),
-            "username": "tangyining", "code": "LZ-FY", "process": "maternal_death", "message": "new_facts", "version": 1, "form_key": "report_card",
-            "number": first(Packet.number), "appointment_id": uuid.uuid4(), "message_id": uuid.uuid4(), "key": first(Profile.key), "year": 2026,
-            "notice": first(Notice.number), "item": first(RectificationItem.number), "file": first(AccountabilityFile.number) or "none",
-            "incident": first(Incident.number) or "none", "row_id": uuid.uuid4(), "person_id": uuid.uuid4(),
+            "reference": first(Case.number),
+            "item_id": first(WorkItem.id),
+            "record_id": first(Record.id),
+            "attachment_id": first(Attachment.id),
+            "username": "tangyining",
+            "code": "LZ-FY",
+            "process": "maternal_death",
+            "message": "new_facts",
+            "version": 1,
+            "form_key": "report_card",
+            "number": first(Packet.number),
+            "appointment_id": uuid.uuid4(),
+            "message_id": uuid.uuid4(),
+            "key": first(Profile.key),
+            "year": 2026,
+            "notice": first(Notice.number),
+            "item": first(RectificationItem.number),
+            "file": first(AccountabilityFile.number) or "none",
+            "incident": first(Incident.number) or "none",
+            "row_id": uuid.uuid4(),
+            "person_id": uuid.uuid4(),
         }
 
 
 def test_every_route_names_who_may_see_it(app: Application) -> None:
     unnamed = [
-        rule.endpoint for rule in app.url_map.iter_rules()
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
         if rule.endpoint not in ("assets", "alive") and not hasattr(app.view_functions[rule.endpoint], "guard")
     ]
     assert unnamed == []
@@ -107,8 +129,14 @@ def paths(app: Application, known: dict[str, Any]) -> list[tuple[Any, str]]:
 def _value(rule: Any, name: str, known: dict[str, Any]) -> Any:
     area = rule.endpoint.split(".")[0]
     if name == "number":
-        return {"rectifications": known["item"], "notices": known["notice"], "accountability": known["file"], "incidents": known["incident"],
-                "procedures": 1, "conclusions": known["reference"]}.get(area, known["number"])
+        return {
+            "rectifications": known["item"],
+            "notices": known["notice"],
+            "accountability": known["file"],
+            "incidents": known["incident"],
+            "procedures": 1,
+            "conclusions": known["reference"],
+        }.get(area, known["number"])
     if name == "key" and area == "procedures":
         return "maternal_death"
     if name == "digest":

@@ -1,4 +1,5 @@
 """Signing in and out: sessions end on the server, attempts are counted, what was typed survives a night."""
+
 from __future__ import annotations
 
 import re
@@ -125,10 +126,16 @@ def fields_of_first_form(page: str, mark: str = 'action="/sign-in"') -> list[tup
     from lxml import html
 
     form = next(form for form in html.fromstring(page).iter("form") if mark.split('"')[1] == form.get("action"))
-    return [(node.get("name"), node.get("value", "")) for node in form.iter("input") if node.get("name") not in (None, "csrf_token", "username", "password")]
+    return [
+        (node.get("name"), node.get("value", ""))
+        for node in form.iter("input")
+        if node.get("name") not in (None, "csrf_token", "username", "password")
+    ]
 
 
-def test_roles_that_see_names_show_a_second_factor_where_the_policy_asks_for_one(filled_url: str, sessions: Sessions, now: time_machine.Coordinates) -> None:
+def test_roles_that_see_names_show_a_second_factor_where_the_policy_asks_for_one(
+    filled_url: str, sessions: Sessions, now: time_machine.Coordinates
+) -> None:
     app = create_app(settings(filled_url, second_factor="on"), sessions)
     browser = Browser(app).sign_in("tangyining")
     assert browser.get("/cases").headers["Location"] == "/second-factor"
@@ -197,4 +204,9 @@ def test_no_session_outlives_a_new_password(sessions: Sessions, browse: Any) -> 
     assert one.post("/account/password", {"old": PASSWORD, "new": "Mulberry-77 leaf", "again": "Mulberry-77 leaf"}).status_code == 302
     assert other.get("/").status_code == 401
     with sessions() as session:
-        assert session.scalar(sa.select(sa.func.count()).select_from(SignIn).join(Person).where(Person.username == "tangyining", SignIn.ended_at.is_(None))) == 1
+        assert (
+            session.scalar(
+                sa.select(sa.func.count()).select_from(SignIn).join(Person).where(Person.username == "tangyining", SignIn.ended_at.is_(None))
+            )
+            == 1
+        )

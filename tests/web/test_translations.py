@@ -1,4 +1,5 @@
 """The English catalogue is complete, and no Chinese stands where English readers would meet it."""
+
 from __future__ import annotations
 
 import ast
@@ -16,9 +17,7 @@ from jinja2 import Environment
 ROOT = Path(__file__).parents[2]
 PO = ROOT / "web" / "translations" / "en" / "LC_MESSAGES" / "messages.po"
 TEMPLATES = sorted((ROOT / "web" / "templates").rglob("*.html"))
-MODULES = sorted(
-    path for folder in ("engine", "web") for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts
-)
+MODULES = sorted(path for folder in ("engine", "web") for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts)
 KEYWORDS = ("N_", "_l", "lazy_gettext", "lazy_pgettext:1c,2")
 CALLS = ("_", "_l", "N_", "gettext", "lazy_gettext", "pgettext", "lazy_pgettext")
 
@@ -42,7 +41,10 @@ def extracted() -> set[tuple[str | None, str]]:
     with (ROOT / "web" / "translations.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)
     found = extract_from_dir(
-        ROOT, methods, options, {**DEFAULT_KEYWORDS, **parse_keywords(KEYWORDS)},
+        ROOT,
+        methods,
+        options,
+        {**DEFAULT_KEYWORDS, **parse_keywords(KEYWORDS)},
         directory_filter=lambda path: not Path(path).name.startswith((".", "_", "node_modules")),
     )
     return {(context, message) for _file, _line, message, _comments, context in found if isinstance(message, str)}
@@ -70,16 +72,17 @@ def test_every_message_is_translated_and_nothing_else_is_kept(catalogue: Catalog
 
 def test_each_translation_is_whole(catalogue: Catalog) -> None:
     wrong = [
-        message.id for message in catalogue if message.id and (
-            message.fuzzy or not message.string or sorted(PLACE.findall(message.id)) != sorted(PLACE.findall(message.string))
-        )
+        message.id
+        for message in catalogue
+        if message.id and (message.fuzzy or not message.string or sorted(PLACE.findall(message.id)) != sorted(PLACE.findall(message.string)))
     ]
     assert wrong == []
 
 
 def test_no_translation_holds_chinese_or_what_would_end_an_attribute(catalogue: Catalog) -> None:
     wrong = [
-        message.id for message in catalogue
+        message.id
+        for message in catalogue
         if message.id and message.id not in HAN_IN_ENGLISH and (CHINESE.search(message.string) or re.search(r'["<>&]', message.string))
     ]
     assert wrong == []
@@ -124,8 +127,12 @@ def test_modules_of_the_pages_speak_through_the_catalogue() -> None:
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) in CALLS]
         translated = {id(inner) for call in calls for value in call.args for inner in ast.walk(value)}
         found += [
-            (name, node.value) for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and CHINESE.search(node.value) and id(node) not in translated
+            (name, node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and CHINESE.search(node.value)
+            and id(node) not in translated
             and node.value not in IN_MODULES
         ]
     assert found == []

@@ -1,4 +1,5 @@
 """The queue and its tasks over HTTP: claim, write, save, review, hand in; what is wrong stands at its field and nothing is lost."""
+
 from __future__ import annotations
 
 import io
@@ -17,8 +18,12 @@ from web.demo.player import PAPER
 
 def item_of(sessions: Sessions, element: str) -> UUID:
     """Return the open task at a step."""
-    rows = all_rows(sessions, sa.select(WorkItem.id).where(
-        WorkItem.element == element, WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED))).order_by(WorkItem.offered_at))
+    rows = all_rows(
+        sessions,
+        sa.select(WorkItem.id)
+        .where(WorkItem.element == element, WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED)))
+        .order_by(WorkItem.offered_at),
+    )
     assert rows, element
     return rows[0][0]
 
@@ -41,8 +46,9 @@ def complete(browser: Browser, item_id: UUID) -> list[tuple[str, str]]:
     checked = re.findall(r'name="checked" value="(\w+)"', page)
     responsible = re.search(r'name="responsible" value="(\w+)"|<select[^>]*name="responsible".*?<option value="(\w+)"', page, re.S)
     assert responsible is not None
-    return filled(page, checked=checked, cause_chain_ok="yes", decision="accept", late_reason="unaware", remark="",
-                  responsible=responsible[1] or responsible[2])
+    return filled(
+        page, checked=checked, cause_chain_ok="yes", decision="accept", late_reason="unaware", remark="", responsible=responsible[1] or responsible[2]
+    )
 
 
 def test_the_queue_shows_what_is_due_first_with_case_unit_and_clock(sessions: Sessions, browse: Any) -> None:
@@ -81,7 +87,9 @@ def test_searching_keeps_names_out_of_the_address(sessions: Sessions, browse: An
         assert "<script>alert" not in found.text
 
 
-@pytest.mark.parametrize("query", ["view=x", "kind=nothing", "unit=1", "due=never", "order=evil", "page=-3", "page=99999999999999999999", "search=zz", "step=%00"])
+@pytest.mark.parametrize(
+    "query", ["view=x", "kind=nothing", "unit=1", "due=never", "order=evil", "page=-3", "page=99999999999999999999", "search=zz", "step=%00"]
+)
 def test_a_hostile_query_is_an_ordinary_page(browse: Any, query: str) -> None:
     assert browse("tangyining").get(f"/work-items?{query}").status_code == 200
 
@@ -100,7 +108,10 @@ def test_a_task_is_claimed_given_back_and_passed_on_with_its_draft(sessions: Ses
     browser = browse("tangyining")
     assert browser.post(f"/work-items/{item_id}/claim").status_code == 302
     assert state_of(sessions, item_id) is WorkItemState.RESERVED
-    assert browser.post(f"/work-items/{item_id}", filled(browser.get(f"/work-items/{item_id}").text, remark="移交前写的", _action="draft")).status_code == 302
+    assert (
+        browser.post(f"/work-items/{item_id}", filled(browser.get(f"/work-items/{item_id}").text, remark="移交前写的", _action="draft")).status_code
+        == 302
+    )
     page = browser.get(f"/work-items/{item_id}").text
     to = re.search(r'<option value="([0-9a-f-]{36})">林书禾', page)
     assert to is not None
@@ -112,7 +123,9 @@ def test_a_task_is_claimed_given_back_and_passed_on_with_its_draft(sessions: Ses
 
 
 def test_several_tasks_are_claimed_at_once_and_each_is_answered(sessions: Sessions, browse: Any) -> None:
-    items = [str(row[0]) for row in all_rows(sessions, sa.select(WorkItem.id).where(WorkItem.role == "qc_officer", WorkItem.state == WorkItemState.READY))]
+    items = [
+        str(row[0]) for row in all_rows(sessions, sa.select(WorkItem.id).where(WorkItem.role == "qc_officer", WorkItem.state == WorkItemState.READY))
+    ]
     assert len(items) >= 2
     browser = browse("tangyining")
     answer = browser.post("/work-items/bulk", [*[("items", item) for item in items], ("items", str(uuid4())), ("items", "x"), ("action", "claim")])
@@ -201,10 +214,19 @@ def test_rows_are_added_filled_and_removed_without_scripts(sessions: Sessions, b
         assert browser.post(f"/work-items/{item_id}", [*filled(page), ("_add", hostile)]).status_code == 200
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("decision", "<script>alert(1)</script>"), ("decision", "x" * 100_000), ("checked", "\x00"), ("remark", "甲" * 200_000), ("unasked", "1"),
-    ("return_list-999999-item", "x"), ("return_list--1-item", "x"), ("return_list-a-item", "x"),
-])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("decision", "<script>alert(1)</script>"),
+        ("decision", "x" * 100_000),
+        ("checked", "\x00"),
+        ("remark", "甲" * 200_000),
+        ("unasked", "1"),
+        ("return_list-999999-item", "x"),
+        ("return_list--1-item", "x"),
+        ("return_list-a-item", "x"),
+    ],
+)
 def test_hostile_answers_change_nothing_and_get_a_page(sessions: Sessions, browse: Any, name: str, value: str) -> None:
     item_id = item_of(sessions, "verify_report")
     browser = browse("tangyining")
@@ -295,7 +317,12 @@ def test_completing_is_one_line_in_the_case_journal_in_sequence(sessions: Sessio
     before = one(sessions, sa.select(Case.revision).where(Case.id == case_id))
     browser = browse("tangyining")
     assert browser.post(f"/work-items/{item_id}", [*complete(browser, item_id), ("_action", "hand_in")]).status_code == 302
-    sequences = [row[0] for row in all_rows(sessions, sa.select(JournalEntry.sequence).where(
-        JournalEntry.case_id == case_id, JournalEntry.sequence.is_not(None)).order_by(JournalEntry.id))]
+    sequences = [
+        row[0]
+        for row in all_rows(
+            sessions,
+            sa.select(JournalEntry.sequence).where(JournalEntry.case_id == case_id, JournalEntry.sequence.is_not(None)).order_by(JournalEntry.id),
+        )
+    ]
     assert sequences == sorted(set(sequences))
     assert one(sessions, sa.select(Case.revision).where(Case.id == case_id)) > before

@@ -4,6 +4,7 @@ What the dossier gives is said as it gives it; its made-up identity fills what i
 of the demonstration. What it does not give is unknown, or the default that lies beside the procedure. What the
 committee says comes from `reviews.toml`, by cause of death.
 """
+
 from __future__ import annotations
 
 import json
@@ -23,19 +24,33 @@ from engine import clock, codes
 FOLDER = resources.files("web.demo") / "cases"
 UNKNOWN = "unknown"
 STAGES = (
-    "pre_pregnancy", "booking", "antenatal_care", "risk_grading_and_referral", "admission", "labour_delivery_operation", "rescue_and_transfer",
-    "postpartum_in_hospital", "postpartum_follow_up",
+    "pre_pregnancy",
+    "booking",
+    "antenatal_care",
+    "risk_grading_and_referral",
+    "admission",
+    "labour_delivery_operation",
+    "rescue_and_transfer",
+    "postpartum_in_hospital",
+    "postpartum_follow_up",
 )
-CELLS = tuple(
-    f"{link}_{aspect}" for link in ("person", "care", "other") for aspect in ("knowledge", "attitude", "resources", "management")
-)
+CELLS = tuple(f"{link}_{aspect}" for link in ("person", "care", "other") for aspect in ("knowledge", "attitude", "resources", "management"))
 FACTOR_OF_LEVEL = {"village": 4, "township": 7, "county": 11, "city": 15}
 ASPECTS = ("knowledge", "attitude", "resources", "management")
 INTERVENTION_OF = {"NM05": "vasoactive", "NM06": "cpr", "NM12": "ventilation", "NM15": "dialysis", "NM25": "hysterectomy"}
 AUTOPSY = {"not offered": "not_offered", "refused": "refused", "done": "done", "pending": "pending"}
 SAID_IN_TIMES = {
-    "before pregnancy": "孕前", "antenatal": "孕期", "on arrival": "到院时", "after birth": "产后", "after operation": "术后", "after death": "死后",
-    "at home": "在家中", "district hospital": "县级医院", "tertiary hospital": "三级医院", "transfer": "转院途中", "about": "约",
+    "before pregnancy": "孕前",
+    "antenatal": "孕期",
+    "on arrival": "到院时",
+    "after birth": "产后",
+    "after operation": "术后",
+    "after death": "死后",
+    "at home": "在家中",
+    "district hospital": "县级医院",
+    "tertiary hospital": "三级医院",
+    "transfer": "转院途中",
+    "about": "约",
 }
 FULL_WIDTH = {",": "，", ";": "；", ":": "：", "(": "（", ")": "）"}
 HALF_WIDTH = re.compile(r"(?<=[\u3400-\u9fff）%])[,;:(](?!\d\d\b)|(?<=[\da-zA-Z\u3400-\u9fff])\)|(?<=\w)[,;](?=[\u3400-\u9fff])")
@@ -246,11 +261,21 @@ class Dossier:
     def answers(self) -> dict[str, dict[str, Any]]:
         """Return answers by form, to be laid over the defaults."""
         return {
-            "notice": self.notice(), "report_card": self.report_card(), "case_report": self.case_report(),
-            "facility_discussion": self.facility_discussion(), "verification": {"floating": self.code("household", "1") == "2"},
-            "facility_annex": self.facility_annex(), "community_annex": self.community_annex(), "onsite_record": self.onsite_record(),
-            "investigation_report": self.investigation_report(), "redaction": self.redaction(), "opinion": self.opinion(),
-            "minutes": self.minutes(), "conclusion": self.conclusion(), "feedback": self.feedback(), "upper_review": self.upper_review(),
+            "notice": self.notice(),
+            "report_card": self.report_card(),
+            "case_report": self.case_report(),
+            "facility_discussion": self.facility_discussion(),
+            "verification": {"floating": self.code("household", "1") == "2"},
+            "facility_annex": self.facility_annex(),
+            "community_annex": self.community_annex(),
+            "onsite_record": self.onsite_record(),
+            "investigation_report": self.investigation_report(),
+            "redaction": self.redaction(),
+            "opinion": self.opinion(),
+            "minutes": self.minutes(),
+            "conclusion": self.conclusion(),
+            "feedback": self.feedback(),
+            "upper_review": self.upper_review(),
             "rectification_plan": self.rectification_plan(),
         }
 
@@ -264,11 +289,18 @@ class Dossier:
         elif ended:
             state = {"pregnancy_state": "ended", "days_postpartum": (self.event.date() - self.day(ended)).days}
         return {
-            "event_dt": self.event, "subject_name": self.said("name"), "age": self.age, **state, "place": self.place("death_place"),
-            "facility": token("organisation", self.facility) or "@none", "diagnosis": text(self.said("diagnosis"), 200),
+            "event_dt": self.event,
+            "subject_name": self.said("name"),
+            "age": self.age,
+            **state,
+            "place": self.place("death_place"),
+            "facility": token("organisation", self.facility) or "@none",
+            "diagnosis": text(self.said("diagnosis"), 200),
             "hop": self.said("hop", "facility"),
-            "subject_id": self.id_number, "subject_phone": self.said("subject_phone") or self.said("contact_phone"),
-            "residence_area": token("organisation", self.township) or "@none", "death_confirmed_by": "值班医师",
+            "subject_id": self.id_number,
+            "subject_phone": self.said("subject_phone") or self.said("contact_phone"),
+            "residence_area": token("organisation", self.township) or "@none",
+            "death_confirmed_by": "值班医师",
         }
 
     def report_card(self) -> dict[str, Any]:
@@ -276,22 +308,45 @@ class Dossier:
         came_from = self.before_last()
         anc = self.said("anc")
         return {
-            "name": self.said("name"), "id_no": self.id_number, "contact_phone": self.said("contact_phone", UNKNOWN),
-            "report_address": token("organisation", self.township) or UNKNOWN, "household_address": self.said("household_address", UNKNOWN),
-            "residence_address": self.said("residence_address", UNKNOWN), "household": self.code("household", "1"), "age": self.age, **self.ethnic(),
-            "education": self.code("education", "9"), "income": self.code("income", "9"), "terrain": self.code("terrain", "3"),
-            "gravidity": self.said("gravidity", UNKNOWN), "parity": self.parity, "abortions": self.said("abortions", UNKNOWN),
+            "name": self.said("name"),
+            "id_no": self.id_number,
+            "contact_phone": self.said("contact_phone", UNKNOWN),
+            "report_address": token("organisation", self.township) or UNKNOWN,
+            "household_address": self.said("household_address", UNKNOWN),
+            "residence_address": self.said("residence_address", UNKNOWN),
+            "household": self.code("household", "1"),
+            "age": self.age,
+            **self.ethnic(),
+            "education": self.code("education", "9"),
+            "income": self.code("income", "9"),
+            "terrain": self.code("terrain", "3"),
+            "gravidity": self.said("gravidity", UNKNOWN),
+            "parity": self.parity,
+            "abortions": self.said("abortions", UNKNOWN),
             "lmp": self.lmp() or UNKNOWN,
-            "delivery_mode": self.code("delivery_mode", "0"), "delivery_dt": self.moment("delivery_dt") or UNKNOWN,
+            "delivery_mode": self.code("delivery_mode", "0"),
+            "delivery_dt": self.moment("delivery_dt") or UNKNOWN,
             "pregnancy_end_date": self.day(self.invented["pregnancy_end_date"]) if self.invented.get("pregnancy_end_date") else UNKNOWN,
-            "death_dt": self.event, "delivery_place": self.place("delivery_place"), "death_place": self.place("death_place"),
-            **self.unit_of("delivery_facility", self.delivery_unit()), "death_facility": token("organisation", self.facility) or "@none",
-            "transferred": "yes" if came_from else "no", **(self.unit_of("transferred_from", came_from) if came_from else {}),
-            "first_contact": "no" if came_from else "yes", "first_contact_unit": came_from or "@none",
-            "modern_delivery": yes_no(self.said("modern_delivery")), "attendant": self.code("attendant"), "anc": yes_no(anc),
-            "first_anc_week": self.said("first_anc_week", UNKNOWN), "anc_visits": self.said("anc_visits", UNKNOWN),
-            "last_anc_unit": "@none", **{f"interval_{line}": "@none" for line in "abcd"}, **self.causes(), "basis": self.code("basis", "3"),
-            "underlying": self.code("underlying", "50"), "summary": self.narrative,
+            "death_dt": self.event,
+            "delivery_place": self.place("delivery_place"),
+            "death_place": self.place("death_place"),
+            **self.unit_of("delivery_facility", self.delivery_unit()),
+            "death_facility": token("organisation", self.facility) or "@none",
+            "transferred": "yes" if came_from else "no",
+            **(self.unit_of("transferred_from", came_from) if came_from else {}),
+            "first_contact": "no" if came_from else "yes",
+            "first_contact_unit": came_from or "@none",
+            "modern_delivery": yes_no(self.said("modern_delivery")),
+            "attendant": self.code("attendant"),
+            "anc": yes_no(anc),
+            "first_anc_week": self.said("first_anc_week", UNKNOWN),
+            "anc_visits": self.said("anc_visits", UNKNOWN),
+            "last_anc_unit": "@none",
+            **{f"interval_{line}": "@none" for line in "abcd"},
+            **self.causes(),
+            "basis": self.code("basis", "3"),
+            "underlying": self.code("underlying", "50"),
+            "summary": self.narrative,
             "filled_unit": next((name for name, code in places().codes.items() if code == self.facility), "@none"),
         }
 
@@ -301,19 +356,45 @@ class Dossier:
         mode, met = self.code("delivery_mode", "0"), [row["code"] for row in self.content["criteria"]]
         interventions = [{"kind": INTERVENTION_OF[code], "done": "yes", "start_dt": UNKNOWN} for code in met if code in INTERVENTION_OF]
         blood = [
-            {"product": coded("CS-BLOODPRODUCT", row["product"], "other"), "units": UNKNOWN if row.get("units") is None else row["units"],
-             "unit_kind": "u", "note": row.get("when", "")[:200]}
+            {
+                "product": coded("CS-BLOODPRODUCT", row["product"], "other"),
+                "units": UNKNOWN if row.get("units") is None else row["units"],
+                "unit_kind": "u",
+                "note": row.get("when", "")[:200],
+            }
             for row in self.facts.get("blood", ())
         ]
         return {
-            "onset_dt": self.moment("onset_dt") or UNKNOWN, "onset_symptom": text(self.said("onset_symptom"), 200) or UNKNOWN, "weeks": weeks,
-            "weeks_days": days, "height_cm": UNKNOWN, "weight_kg": UNKNOWN, "past_history": self.more(), "admissions": self.admissions(), "icu": [],
-            "risk_none": not self.colours(), "risk_colour_history": self.colours(), "special_case_owner": self.owner(),
-            "rescue_none": not self.rescue(), "rescue": self.rescue(), "consultations": self.consultations(), "interventions": interventions,
-            "blood_loss_ml": UNKNOWN, "blood": blood, "anaesthesia": [], "measurements": [], "contradictions": [], "imaging": [], "microbiology": [],
+            "onset_dt": self.moment("onset_dt") or UNKNOWN,
+            "onset_symptom": text(self.said("onset_symptom"), 200) or UNKNOWN,
+            "weeks": weeks,
+            "weeks_days": days,
+            "height_cm": UNKNOWN,
+            "weight_kg": UNKNOWN,
+            "past_history": self.more(),
+            "admissions": self.admissions(),
+            "icu": [],
+            "risk_none": not self.colours(),
+            "risk_colour_history": self.colours(),
+            "special_case_owner": self.owner(),
+            "rescue_none": not self.rescue(),
+            "rescue": self.rescue(),
+            "consultations": self.consultations(),
+            "interventions": interventions,
+            "blood_loss_ml": UNKNOWN,
+            "blood": blood,
+            "anaesthesia": [],
+            "measurements": [],
+            "contradictions": [],
+            "imaging": [],
+            "microbiology": [],
             "caesarean": "none" if not mode.startswith("3") else "planned" if "planned" in str(self.facts.get("ddi_min")) else "emergency",
-            "ddi_min": UNKNOWN, "baby_outcome": self.babies(), "criteria": self.criteria(),
-            "autopsy": self.autopsy(), "autopsy_findings": self.said("autopsy_findings", UNKNOWN), "facility_view": self.review["problems"],
+            "ddi_min": UNKNOWN,
+            "baby_outcome": self.babies(),
+            "criteria": self.criteria(),
+            "autopsy": self.autopsy(),
+            "autopsy_findings": self.said("autopsy_findings", UNKNOWN),
+            "facility_view": self.review["problems"],
         }
 
     def facility_discussion(self) -> dict[str, Any]:
@@ -321,9 +402,12 @@ class Dossier:
         chain = self.content["cause_chain"]
         views = ("产科", "重症医学科", "急诊科")
         return {
-            "chair_name": "业务副院长", "chair_post": "主持人", "presented": self.narrative,
+            "chair_name": "业务副院长",
+            "chair_post": "主持人",
+            "presented": self.narrative,
             "views": "".join(f"{unit}：{found['text']}" for unit, found in zip(views, self.review["findings"], strict=False)),
-            "problems": self.review["problems"], "improvements": self.review["improvements"],
+            "problems": self.review["problems"],
+            "improvements": self.review["improvements"],
             "conclusion_of_facility": f"死亡原因：{'，由于'.join(row['zh'] for row in chain if row['line'] != 'ii')}。处理过程有可以改进的环节。",
         }
 
@@ -334,25 +418,55 @@ class Dossier:
         lmp, obstetric = self.lmp(), self.happened("pre_pregnancy")
         risky = [row for row in self.colours() if row["colour"] != "green"]
         return {
-            "address": self.said("residence_address", UNKNOWN), "name": self.said("name"), "age": self.age, **self.ethnic(), "occupation": UNKNOWN,
-            "education": self.code("education", "9"), "husband_name": self.said("spouse", UNKNOWN), "husband_age": UNKNOWN, "husband_ethnic": UNKNOWN,
-            "husband_occupation": UNKNOWN, "husband_education": "9", "income_month": UNKNOWN, "insurance": UNKNOWN,
-            "pregnancies": self.said("gravidity", UNKNOWN), "births": self.parity, "history_medical": UNKNOWN, "history_surgical": UNKNOWN,
-            "history_obgyn": "yes" if obstetric else "unknown", "history_obgyn_text": text(obstetric, 500),
-            "risk_factors": "yes" if risky else "no", "risk_factors_text": text(self.more() or "见分级记录。", 500),
-            "lmp": lmp or UNKNOWN, "due_date": lmp + timedelta(days=280) if lmp else UNKNOWN, "anc_visits": self.said("anc_visits", UNKNOWN),
-            "anc_tests": text(self.happened("antenatal_care"), 500) or "@none", "symptoms": "unknown", "medical_disease": "unknown",
-            "obstetric_disease": "unknown", "high_risk": "yes" if risky else "no", "high_risk_treated": "unknown",
-            "admitted_dt": self.moment("admitted_dt") or last["arrival"], "admission_reason": text(last["diagnosis"], 200),
-            "admission_no": self.said("admission_no", "@none"), "transferred": "yes" if came_from else "no",
-            **(self.unit_of("transferred_from", came_from) if came_from else {}), "admission_state": self.admission_state(),
-            "labour": self.happened("labour_delivery_operation") or "未进入产程。", "delivery_mode": self.code("delivery_mode", "0"),
+            "address": self.said("residence_address", UNKNOWN),
+            "name": self.said("name"),
+            "age": self.age,
+            **self.ethnic(),
+            "occupation": UNKNOWN,
+            "education": self.code("education", "9"),
+            "husband_name": self.said("spouse", UNKNOWN),
+            "husband_age": UNKNOWN,
+            "husband_ethnic": UNKNOWN,
+            "husband_occupation": UNKNOWN,
+            "husband_education": "9",
+            "income_month": UNKNOWN,
+            "insurance": UNKNOWN,
+            "pregnancies": self.said("gravidity", UNKNOWN),
+            "births": self.parity,
+            "history_medical": UNKNOWN,
+            "history_surgical": UNKNOWN,
+            "history_obgyn": "yes" if obstetric else "unknown",
+            "history_obgyn_text": text(obstetric, 500),
+            "risk_factors": "yes" if risky else "no",
+            "risk_factors_text": text(self.more() or "见分级记录。", 500),
+            "lmp": lmp or UNKNOWN,
+            "due_date": lmp + timedelta(days=280) if lmp else UNKNOWN,
+            "anc_visits": self.said("anc_visits", UNKNOWN),
+            "anc_tests": text(self.happened("antenatal_care"), 500) or "@none",
+            "symptoms": "unknown",
+            "medical_disease": "unknown",
+            "obstetric_disease": "unknown",
+            "high_risk": "yes" if risky else "no",
+            "high_risk_treated": "unknown",
+            "admitted_dt": self.moment("admitted_dt") or last["arrival"],
+            "admission_reason": text(last["diagnosis"], 200),
+            "admission_no": self.said("admission_no", "@none"),
+            "transferred": "yes" if came_from else "no",
+            **(self.unit_of("transferred_from", came_from) if came_from else {}),
+            "admission_state": self.admission_state(),
+            "labour": self.happened("labour_delivery_operation") or "未进入产程。",
+            "delivery_mode": self.code("delivery_mode", "0"),
             "course": [{"at_dt": row["at_dt"], "handling": row["action"]} for row in self.rescue()]
             or [{"at_dt": UNKNOWN, "event": row["what"]} for row in self.timeline[-3:]],
-            "participants": [], "supplies_drugs": "抢救药品齐全。", "supplies_equipment": "监护与抢救设备在位。",
+            "participants": [],
+            "supplies_drugs": "抢救药品齐全。",
+            "supplies_equipment": "监护与抢救设备在位。",
             "supplies_blood": "按抢救需要申请，时间见输血记录。",
-            "death_dt": self.event, "cause": " ← ".join(row["zh"] for row in self.content["cause_chain"] if row["line"] != "ii")[:300],
-            "autopsy": self.autopsy(), "problems": self.review["problems"], "improvements": self.review["improvements"],
+            "death_dt": self.event,
+            "cause": " ← ".join(row["zh"] for row in self.content["cause_chain"] if row["line"] != "ii")[:300],
+            "autopsy": self.autopsy(),
+            "problems": self.review["problems"],
+            "improvements": self.review["improvements"],
         }
 
     def community_annex(self) -> dict[str, Any]:
@@ -361,13 +475,19 @@ class Dossier:
         outside = [row for row in self.timeline if row["stage"] in stages]
         is_far = self.code("terrain", "1") != "1"
         return {
-            "age": self.age, "education": self.code("education", "9"), "occupation": UNKNOWN, "area": self.code("terrain", "3"), "income": "9",
+            "age": self.age,
+            "education": self.code("education", "9"),
+            "occupation": UNKNOWN,
+            "area": self.code("terrain", "3"),
+            "income": "9",
             "informants": [
                 {"role": "family", "relation": "丈夫", "name": self.said("spouse", "@none"), "interview_date": "@today"},
                 {"role": "provider", "relation": "妇幼专干", "interview_date": "@today"},
             ],
             "timeline": [{"at_dt": UNKNOWN, "event": f"{row['t']}：{row['what']}"} for row in (outside or self.timeline)[:10]],
-            "verbal_account": "家属所述与病历大致相符。", "emergency": full_stop(str(self.said("onset_symptom", "不详"))), "unit_response": [],
+            "verbal_account": "家属所述与病历大致相符。",
+            "emergency": full_stop(str(self.said("onset_symptom", "不详"))),
+            "unit_response": [],
             **({"county_km": 31, "county_min": 55, "township_km": 6, "township_min": 20, "village_km": 1, "village_min": 10} if is_far else {}),
         }
 
@@ -375,7 +495,16 @@ class Dossier:
         """The visit to the facility."""
         findings = self.findings()
         items = (
-            "record", "staff", "drugs", "transport", "critical_values", "consultations", "delivery_checklist", "drills", "ledger", "handover",
+            "record",
+            "staff",
+            "drugs",
+            "transport",
+            "critical_values",
+            "consultations",
+            "delivery_checklist",
+            "drills",
+            "ledger",
+            "handover",
             "family",
         )
         asked = [{"role": "科主任", "questions": question, "answer": "按病历记录说明，缺的时间点正在补核。"} for question in self.questions[:1]]
@@ -395,19 +524,28 @@ class Dossier:
             happened = self.happened(stage)
             if happened:
                 times = [row["t"] for row in self.timeline if row["stage"] == stage]
-                rows.append({"stage": stage, "answer": "described", "period": text(times[0], 100), "happened": happened,
-                             **({"gap": gaps[stage]} if stage in gaps else {})})
+                rows.append(
+                    {
+                        "stage": stage,
+                        "answer": "described",
+                        "period": text(times[0], 100),
+                        "happened": happened,
+                        **({"gap": gaps[stage]} if stage in gaps else {}),
+                    }
+                )
             else:
                 rows.append({"stage": stage, "answer": "not_applicable" if stage == "postpartum_follow_up" else "none"})
         contradictions = "；".join(self.content["discrepancies_in_source"][::2])
         return {
-            "delays": list(self.review["delays"]), "delays_note": self.review["problems"],
+            "delays": list(self.review["delays"]),
+            "delays_note": self.review["problems"],
             "missing": f"资料之间的矛盾：{contradictions}。" if contradictions else "@none",
             "informants": [
                 {"role": "family", "relation": "丈夫", "name": self.said("spouse", "@none"), "interview_date": "@today-P1D"},
                 {"role": "provider", "relation": "参加抢救的医务人员", "interview_date": "@today-P1D"},
             ],
-            "stages": rows, "opinion": f"{self.narrative[:600]}调查所见：{self.review['problems']}",
+            "stages": rows,
+            "opinion": f"{self.narrative[:600]}调查所见：{self.review['problems']}",
         }
 
     def redaction(self) -> dict[str, Any]:
@@ -418,30 +556,41 @@ class Dossier:
     def opinion(self, place: int = 0) -> dict[str, Any]:
         """An individual opinion; each member (`place`) ranks the findings in their own order."""
         findings = self.findings()
-        order = findings[place % len(findings):] + findings[: place % len(findings)]
+        order = findings[place % len(findings) :] + findings[: place % len(findings)]
         dissents = place == 1
         return {
-            "cells": self.cells(order, with_recommendation=True), "preventability": "unavoidable" if dissents else "avoidable_if",
-            "delays": list(self.review["delays"]), "info_enough": "somewhat" if dissents else "mostly", "confidence": str(3 + place % 3),
+            "cells": self.cells(order, with_recommendation=True),
+            "preventability": "unavoidable" if dissents else "avoidable_if",
+            "delays": list(self.review["delays"]),
+            "info_enough": "somewhat" if dissents else "mostly",
+            "confidence": str(3 + place % 3),
             "strengths": [dict(self.review["done_well"])],
-            "issues": [{"stage": found["stage"], "text": found["text"], **({"standard": found["standard"]} if "standard" in found else {})}
-                       for found in order[: 3 - place % 2]],
+            "issues": [
+                {"stage": found["stage"], "text": found["text"], **({"standard": found["standard"]} if "standard" in found else {})}
+                for found in order[: 3 - place % 2]
+            ],
             "recommendations": [],
         }
 
     def minutes(self) -> dict[str, Any]:
         """The meeting."""
         return {
-            "presentation": self.narrative, "questions": "".join(f"问：{question}" for question in self.questions) or "@none",
-            "deliberation": f"根本死因{self.underlying()}，无异议。{self.review['problems']}", "pattern": "@none",
+            "presentation": self.narrative,
+            "questions": "".join(f"问：{question}" for question in self.questions) or "@none",
+            "deliberation": f"根本死因{self.underlying()}，无异议。{self.review['problems']}",
+            "pattern": "@none",
         }
 
     def conclusion(self) -> dict[str, Any]:
         """The committee's conclusion."""
         findings = self.findings()
         return {
-            **self.causes(), "underlying": self.code("underlying", "50"), "cause_group": str(self.content.get("icd_mm", "8")),
-            "delays": list(self.review["delays"]), "cells": self.cells(findings), "factors": sorted({factor(found) for found in findings}),
+            **self.causes(),
+            "underlying": self.code("underlying", "50"),
+            "cause_group": str(self.content.get("icd_mm", "8")),
+            "delays": list(self.review["delays"]),
+            "cells": self.cells(findings),
+            "factors": sorted({factor(found) for found in findings}),
             "strengths": [dict(self.review["done_well"])],
             "issues": [{"stage": found["stage"], "level": issue_level(found), "text": found["text"]} for found in findings],
             "recommendations": [
@@ -449,13 +598,14 @@ class Dossier:
                 for found in findings
             ],
             "text": f"根本死因为{self.underlying()}。{self.review['done_well']['text']}{self.review['problems']}"
-                    "在改进上述环节的条件下，这例死亡有可能避免。",
+            "在改进上述环节的条件下，这例死亡有可能避免。",
         }
 
     def feedback(self) -> dict[str, Any]:
         """What the facility is told."""
         return {
-            "to": [token("organisation", self.facility)] if self.facility else "@none", "to_other": "@none" if self.facility else "有关机构",
+            "to": [token("organisation", self.facility)] if self.facility else "@none",
+            "to_other": "@none" if self.facility else "有关机构",
             "content": f"评审认为：{self.review['done_well']['text']}请就以下环节制定整改措施：{self.review['problems']}",
         }
 
@@ -470,14 +620,24 @@ class Dossier:
             places().holder(unit, role, "rectification_owner", "obstetric_safety_office", "facility_reporter", "township_reporter")
             for role in ("rectification_owner", "facility_reporter", "unit_head")
         ]
-        return {"items": [
-            {
-                "issue": found["text"], "factor": factor(found), "level": rec_level(found), "type": found["type"], "action": found["recommendation"],
-                "owner": token("person", owner), "unit": token("organisation", unit), "resources": found["resources"], "start": "@today",
-                "due": f"@today+P{found['days']}D", "done_when": found["done_when"],
-            }
-            for found, owner in zip(self.findings(), owners, strict=True)
-        ]}
+        return {
+            "items": [
+                {
+                    "issue": found["text"],
+                    "factor": factor(found),
+                    "level": rec_level(found),
+                    "type": found["type"],
+                    "action": found["recommendation"],
+                    "owner": token("person", owner),
+                    "unit": token("organisation", unit),
+                    "resources": found["resources"],
+                    "start": "@today",
+                    "due": f"@today+P{found['days']}D",
+                    "done_when": found["done_when"],
+                }
+                for found, owner in zip(self.findings(), owners, strict=True)
+            ]
+        }
 
     # ── parts of forms ──
 
@@ -490,7 +650,10 @@ class Dossier:
         cells: dict[str, Any] = {cell: {"present": "na" if cell == "person_management" else "no"} for cell in CELLS}
         for rank, found in enumerate(findings[:3], 1):
             cells[found["cell"]] = {
-                "present": "yes", "text": found["text"], "rank": str(rank), "evidence": self.evidence(found["stage"]),
+                "present": "yes",
+                "text": found["text"],
+                "rank": str(rank),
+                "evidence": self.evidence(found["stage"]),
                 **({"level": found["level"]} if "level" in found else {}),
                 **({"recommendation": found["recommendation"]} if with_recommendation else {}),
             }
@@ -573,14 +736,17 @@ class Dossier:
             arrival = arrivals[place] if place < len(arrivals) else None
             departure = departures[place] if place < len(departures) else None
             admitted = self.moment("admitted_dt") if is_last else None
-            rows.append({
-                **self.unit_of("unit", unit), "arrival": self._absolute(arrival) + self.shift if arrival else admitted or UNKNOWN,
-                "diagnosis": text(row.get("diagnosis") or "不详", 300),
-                **({"treatment": text(row["treatment"], 1000)} if row.get("treatment") else {}),
-                "departure": self.event if is_last else self._absolute(departure) + self.shift if departure else UNKNOWN,
-                "departure_kind": "died" if is_last else "transferred" if place == len(told) - 2 else "discharged",
-                **({"admission_no": self.said("admission_no")} if is_last and self.said("admission_no") else {}),
-            })
+            rows.append(
+                {
+                    **self.unit_of("unit", unit),
+                    "arrival": self._absolute(arrival) + self.shift if arrival else admitted or UNKNOWN,
+                    "diagnosis": text(row.get("diagnosis") or "不详", 300),
+                    **({"treatment": text(row["treatment"], 1000)} if row.get("treatment") else {}),
+                    "departure": self.event if is_last else self._absolute(departure) + self.shift if departure else UNKNOWN,
+                    "departure_kind": "died" if is_last else "transferred" if place == len(told) - 2 else "discharged",
+                    **({"admission_no": self.said("admission_no")} if is_last and self.said("admission_no") else {}),
+                }
+            )
         return rows
 
     def admission_state(self) -> str:
@@ -625,18 +791,25 @@ class Dossier:
             row = {**(made_up[place] if place < len(made_up) else {}), **(told[place] if place < len(told) else {})}
             apgar, outcome = row.get("apgar") or {}, str(row.get("outcome", ""))
             lives = "alive_well" if "无并发症" in outcome else "alive_unspecified" if "存活" in outcome else UNKNOWN
-            rows.append({
-                "sex": coded("CS-SEX", str(row.get("sex", "")), UNKNOWN), "weight_g": row.get("weight_g", UNKNOWN), "weeks": self.weeks[0],
-                **{f"apgar_{minute}": apgar[minute] for minute in ("1", "5", "10") if minute in apgar},
-                "outcome": coded("CS-BABYOUTCOME", outcome, lives),
-            })
+            rows.append(
+                {
+                    "sex": coded("CS-SEX", str(row.get("sex", "")), UNKNOWN),
+                    "weight_g": row.get("weight_g", UNKNOWN),
+                    "weeks": self.weeks[0],
+                    **{f"apgar_{minute}": apgar[minute] for minute in ("1", "5", "10") if minute in apgar},
+                    "outcome": coded("CS-BABYOUTCOME", outcome, lives),
+                }
+            )
         return rows if self.is_delivered else []
 
     def criteria(self) -> list[dict[str, Any]]:
         """Return the criteria that were met, and those that must be asked for."""
         rows = [
             {
-                "criterion": row["code"], "answer": "met", "first_met_dt": self.when(row.get("first_met", "")), "basis": text(row.get("basis"), 200),
+                "criterion": row["code"],
+                "answer": "met",
+                "first_met_dt": self.when(row.get("first_met", "")),
+                "basis": text(row.get("basis"), 200),
                 **({} if row.get("value") in (None, "yes") else {"value": f"{row['value']} {row.get('unit', '')}".strip()}),
             }
             for row in self.content["criteria"]
@@ -644,7 +817,8 @@ class Dossier:
         known = {row["criterion"] for row in rows}
         rows += [
             {"criterion": row["code"], "answer": "ask", "question": f"已知：{row['value']}。请补充数值、时间或持续时间。"}
-            for row in self.content["criteria_not_counted"] if "ask" in row["why_not_counted"] and row["code"] not in known
+            for row in self.content["criteria_not_counted"]
+            if "ask" in row["why_not_counted"] and row["code"] not in known
         ]
         return rows
 

@@ -1,4 +1,5 @@
 """Fills a demonstration: a made-up city, and published cases that stand at different points of their course."""
+
 from __future__ import annotations
 
 import math
@@ -60,8 +61,16 @@ def _in_review(moments: _Moments, dossier: dossiers.Dossier) -> list[dict[str, A
     return [
         {"element": "arrange_sitting", "at": moments.at(-3, "10:05"), "answers": {"meeting_dt": moments.at(2, "14:30")}},
         {"element": "give_opinion", "leave": True},
-        *({"element": "declare", "person": person, "at": moments.at(-3, hour)} for person, hour in
-          (("xushenyan", "11:20"), ("wenrenchu", "12:35"), ("lujianwei", "15:40"), ("morushi", "17:10"), ("yechengxuan", "20:25"))),
+        *(
+            {"element": "declare", "person": person, "at": moments.at(-3, hour)}
+            for person, hour in (
+                ("xushenyan", "11:20"),
+                ("wenrenchu", "12:35"),
+                ("lujianwei", "15:40"),
+                ("morushi", "17:10"),
+                ("yechengxuan", "20:25"),
+            )
+        ),
         {"element": "give_opinion", "person": "lujianwei", "leave": False, "at": moments.at(-2, "20:10"), "answers": dossier.opinion(0)},
         {"element": "give_opinion", "person": "morushi", "leave": False, "at": moments.at(-1, "21:05"), "answers": dossier.opinion(1)},
     ]
@@ -87,9 +96,14 @@ def _rectifying(moments: _Moments, dossier: dossiers.Dossier) -> list[dict[str, 
         {"element": "verify_item", "leave": True},
         {"element": "do_item", "item": 2, "leave": True},
         {
-            "element": "do_item", "item": 3, "at": moments.at(-7, "15:20"),
+            "element": "do_item",
+            "item": 3,
+            "at": moments.at(-7, "15:20"),
             "answers": {
-                "wanted": "extension", "new_due": "@today+P75D", "extension_reason": "与外单位的协议还在会签，顺延一个月。", "evidence": [],
+                "wanted": "extension",
+                "new_due": "@today+P75D",
+                "extension_reason": "与外单位的协议还在会签，顺延一个月。",
+                "evidence": [],
                 "progress": [],
             },
         },
@@ -127,7 +141,11 @@ class Summary:
 
 
 def load(
-    sessions: Sessions, *, now: datetime | None = None, move: Callable[[datetime], None] | None = None, say: Callable[[str], object] = str,
+    sessions: Sessions,
+    *,
+    now: datetime | None = None,
+    move: Callable[[datetime], None] | None = None,
+    say: Callable[[str], object] = str,
 ) -> Summary:
     """Settle the city, deploy the procedures and play the cases up to the present.
 
@@ -190,8 +208,11 @@ def _player(sessions: Sessions, stage: Stage, standing: Standing, present: datet
     dossier = dossiers.Dossier(content, event)
     reporter = dossiers.places().holder(dossier.facility or "", Role.FACILITY_REPORTER.value)
     script = Script(
-        event=event, notice={"by": reporter, "after": _told_after(dossier), "key": _key(standing)}, leaves=standing.leaves,
-        steps=standing.steps(_Moments(present, stage.calendar), dossier) if standing.steps else (), answers=dossier.answers(),
+        event=event,
+        notice={"by": reporter, "after": _told_after(dossier), "key": _key(standing)},
+        leaves=standing.leaves,
+        steps=standing.steps(_Moments(present, stage.calendar), dossier) if standing.steps else (),
+        answers=dossier.answers(),
     )
     return Player(stage, script, begun.id if begun is not None else None)
 
@@ -225,6 +246,4 @@ def _summary(sessions: Sessions, acts: int) -> Summary:
             for notice in session.scalars(sa.select(Notice).where(Notice.command_key.in_([_key(standing) for standing in STANDINGS])))
             if notice.command_key
         }
-        return Summary({
-            standing.name: cases.reference(session, found[_key(standing)]) for standing in STANDINGS if _key(standing) in found
-        }, acts)
+        return Summary({standing.name: cases.reference(session, found[_key(standing)]) for standing in STANDINGS if _key(standing) in found}, acts)

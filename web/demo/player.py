@@ -3,6 +3,7 @@
 A script says what differs from the defaults beside the procedure (`scenarios/defaults`): who does a step, after how
 long, with which answers, and what else happens on the way. The demonstration and the tests are both played by it.
 """
+
 from __future__ import annotations
 
 import re
@@ -144,12 +145,13 @@ class Stage:
             self._posts: dict[tuple[Any, UUID | None], list[str]] = {}
             for role, organisation, username in session.execute(
                 sa.select(Appointment.role, Appointment.organisation_id, Person.username)
-                .join(Person, Person.id == Appointment.person_id).order_by(Person.username)
+                .join(Person, Person.id == Appointment.person_id)
+                .order_by(Person.username)
             ):
                 self._posts.setdefault((role, organisation), []).append(username)
         self._names = {person.id: username for username, person in self.people.items()}
 
-    def run(self, who: str, what: str, command: Callable[[Session, Actor], T]) -> T:  # noqa: ARG002  (whoever watches asks for it)
+    def run(self, who: str, what: str, command: Callable[[Session, Actor], T]) -> T:
         """Carry out a command as a person, in a transaction of its own. `what` names it."""
         with transaction(self.sessions) as session:
             return command(session, of_person(session, self.people[who]))
@@ -260,9 +262,9 @@ class Player:
         with transaction(self.stage.sessions, read_only=True) as session:
             self._revision, held_at = session.execute(sa.select(Case.revision, Case.held_at).where(Case.id == self.case_id)).one()
             items = list(session.scalars(sa.select(WorkItem).where(WorkItem.case_id == self.case_id)))
-            numbers = dict(session.execute(
-                sa.select(RectificationItem.id, RectificationItem.number).where(RectificationItem.case_id == self.case_id)
-            ).all())
+            numbers = dict(
+                session.execute(sa.select(RectificationItem.id, RectificationItem.number).where(RectificationItem.case_id == self.case_id)).all()
+            )
         ordered = {key: place + 1 for place, (key, _) in enumerate(sorted(numbers.items(), key=lambda pair: pair[1]))}
         acts = [act for item in items if item.state in OPEN_STATES if (act := self._step(item, items, ordered)) is not None]
         return min((act for act in acts if act.also is not None or held_at is None), key=_in_order, default=None) or self._after_all()
@@ -305,7 +307,8 @@ class Player:
         if "item" in entry and (item.rectification_item_id is None or entry["item"] != ordered.get(item.rectification_item_id)):
             return False
         return "time" not in entry or entry["time"] == 1 + sum(
-            other.state is WorkItemState.COMPLETED and other.element == item.element
+            other.state is WorkItemState.COMPLETED
+            and other.element == item.element
             and other.rectification_item_id == item.rectification_item_id
             and (not item.is_assigned or other.person_id == item.person_id)
             for other in items
@@ -349,7 +352,12 @@ class Player:
         return resolved
 
     def _ran(
-        self, who: str, what: str, command: Callable[[Session, Actor, Mapping[str, Any]], T], answers: Mapping[str, Any], demanded: Iterable[str],
+        self,
+        who: str,
+        what: str,
+        command: Callable[[Session, Actor, Mapping[str, Any]], T],
+        answers: Mapping[str, Any],
+        demanded: Iterable[str],
     ) -> T:
         """Carry out a command with a form; before it, see that it is refused without each answer that is demanded."""
         for key in demanded:
@@ -424,9 +432,7 @@ class Player:
         if word == "@prefilled":
             return shown.get(path[0])
         if word == "@file" and item is not None and who is not None:
-            stored = self.stage.run(
-                who, "file", lambda session, actor: attachments.store(session, actor, item.id, ".".join(path), PAPER, rest)
-            )
+            stored = self.stage.run(who, "file", lambda session, actor: attachments.store(session, actor, item.id, ".".join(path), PAPER, rest))
             return str(stored.id)
         return self._value(value, item)
 
@@ -452,9 +458,7 @@ def _in_order(act: _Act) -> tuple[datetime, str, str]:
     return act.at, act.item.element if act.item else "", str(act.item.path if act.item else "")
 
 
-def _given(
-    command: Callable[[Session, Actor, Mapping[str, Any]], T], answers: Mapping[str, Any], session: Session, actor: Actor
-) -> T:
+def _given(command: Callable[[Session, Actor, Mapping[str, Any]], T], answers: Mapping[str, Any], session: Session, actor: Actor) -> T:
     return command(session, actor, answers)
 
 

@@ -1,4 +1,5 @@
 """Starting a demonstration: its folder, its database, its made-up city and cases, its accounts on paper."""
+
 from __future__ import annotations
 
 import json
@@ -22,8 +23,22 @@ if TYPE_CHECKING:
 
 FOLDER = Path("data") / "demo"
 SHOWN_FIRST = (
-    "tangyining", "qinhaitang", "fangjingshu", "zoushoutian", "qitinglan", "yanhuaijin", "xushenyan", "lujianwei", "gaohuairen", "renguochang",
-    "peiwenxiu", "chushiyao", "liucheng", "xitong", "anquan", "shenji",
+    "tangyining",
+    "qinhaitang",
+    "fangjingshu",
+    "zoushoutian",
+    "qitinglan",
+    "yanhuaijin",
+    "xushenyan",
+    "lujianwei",
+    "gaohuairen",
+    "renguochang",
+    "peiwenxiu",
+    "chushiyao",
+    "liucheng",
+    "xitong",
+    "anquan",
+    "shenji",
 )
 
 
@@ -40,7 +55,11 @@ def open_folder(folder: Path, database_url: str = "") -> tuple[Settings, sa.Engi
         with os.fdopen(os.open(key, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
             file.write(new_secret())
     settings = from_environment(
-        realm=Realm.DEMO.value, database_url=url, secret_key=key.read_text(), office="澜州市妇幼保健院", duty_phone="0551-000-0110",
+        realm=Realm.DEMO.value,
+        database_url=url,
+        secret_key=key.read_text(),
+        office="澜州市妇幼保健院",
+        duty_phone="0551-000-0110",
     )
     engine = connect(url)
     return settings, engine, sessions_of(engine)
@@ -71,13 +90,16 @@ def accounts(session: Session) -> list[dict[str, Any]]:
     order = [*SHOWN_FIRST, *(name for name in sorted(people) if name not in SHOWN_FIRST)]
     return [
         {
-            "username": name, "password": places.PASSWORD, "name": people[name].name,
+            "username": name,
+            "password": places.PASSWORD,
+            "name": people[name].name,
             "roles": [
                 {"role": post.role.value, "role_zh": str(words.ROLES[post.role]), "organisation": units[post.organisation_id]}
                 for post in people[name].appointments
             ],
         }
-        for name in order if name in people
+        for name in order
+        if name in people
     ]
 
 

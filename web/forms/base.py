@@ -1,4 +1,5 @@
 """What every fixed form has: WTForms' own messages in the page's language, and blanks trimmed."""
+
 from __future__ import annotations
 
 from typing import Any

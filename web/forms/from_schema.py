@@ -3,6 +3,7 @@
 The schema is checked by `engine.forms`; here text becomes Python values and findings find their fields. Everything
 works without JavaScript: hidden fields are then shown and their answers dropped by the server.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -151,7 +152,12 @@ def _time(text: str) -> time:
 
 
 _FIELDS: Mapping[str, type[Field]] = {
-    "textfield": TextField, "textarea": TextField, "number": NumberField, "checkbox": BooleanField, "radio": TextField, "select": TextField,
+    "textfield": TextField,
+    "textarea": TextField,
+    "number": NumberField,
+    "checkbox": BooleanField,
+    "radio": TextField,
+    "select": TextField,
     "checklist": ManyField,
 }
 _MOMENTS = {"date": DateField, "time": TimeField, "datetime": DateTimeField}
@@ -250,8 +256,12 @@ class Node:
     def missing(self) -> int:
         """How many required answers are still missing inside."""
         return sum(
-            1 for node in self.inputs()
-            if node.is_required and not node.is_hidden and not node.children and (not node.rows if node.entry.type == "dynamiclist" else _empty(node.value))
+            1
+            for node in self.inputs()
+            if node.is_required
+            and not node.is_hidden
+            and not node.children
+            and (not node.rows if node.entry.type == "dynamiclist" else _empty(node.value))
         )
 
     @property
@@ -278,7 +288,9 @@ def _empty(value: Any) -> bool:
 class Filled:
     """A form with what was typed or stored: values for the engine, a tree for the page."""
 
-    def __init__(self, form: forms.Form, context: Context, *, sent: MultiDict[str, str] | None = None, stored: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, form: forms.Form, context: Context, *, sent: MultiDict[str, str] | None = None, stored: Mapping[str, Any] | None = None
+    ) -> None:
         """Read what a browser sent, or take what is stored (in wire form)."""
         self.form, self.context = form, context
         self.was_sent = sent is not None
@@ -428,7 +440,10 @@ class _Maker:
         if entry.type == "group":
             inner = answers.get(entry.key, {}) if entry.key else answers
             node.children = self.nodes(
-                entry.fields, form[entry.key].form if entry.key else form, inner, here if entry.key else path,
+                entry.fields,
+                form[entry.key].form if entry.key else form,
+                inner,
+                here if entry.key else path,
                 {**names, **inner} if entry.key else names,
             )
             if node.is_hidden:
@@ -441,8 +456,15 @@ class _Maker:
                 children = self.nodes(entry.fields, sub.form, row, (*here, index), {**names, **row})
                 blank = forms_is_blank(row)
                 wrong = any(inner.errors for child in children for inner in child.inputs())
-                node.rows.append(Row(index, summary_of(entry, {**names, **row}, self.context), blank or wrong or not entry.summary, children,
-                                     getattr(getattr(sub.form, "row_id", None), "data", "") or ""))
+                node.rows.append(
+                    Row(
+                        index,
+                        summary_of(entry, {**names, **row}, self.context),
+                        blank or wrong or not entry.summary,
+                        children,
+                        getattr(getattr(sub.form, "row_id", None), "data", "") or "",
+                    )
+                )
             node.value = rows
         else:
             self._leaf(node, entry, form, answers, names)
@@ -509,6 +531,7 @@ _PLACE = re.compile(r"\{\{(.+?)\}\}")
 
 def text_of(entry: forms.Field, names: Mapping[str, Any], context: Context) -> str:
     """Return an explaining text with its `{{ FEEL }}` places filled; it is escaped where it is shown."""
+
     def fill(found: re.Match[str]) -> str:
         try:
             value = forms.evaluate(found[1], names, context)

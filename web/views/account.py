@@ -1,4 +1,5 @@
 """One's own account: language, look, password, second factor, sessions."""
+
 from __future__ import annotations
 
 from uuid import UUID
@@ -30,7 +31,10 @@ def show() -> ResponseReturnValue:
 def _page(form: NewPasswordForm, status: int = 200) -> ResponseReturnValue:
     policy = application().settings.policy
     return render_template(
-        "account/show.html", form=form, rules=describe(policy.rules), sessions=people.sign_ins(g.session, policy, g.actor.person_id),
+        "account/show.html",
+        form=form,
+        rules=describe(policy.rules),
+        sessions=people.sign_ins(g.session, policy, g.actor.person_id),
         needs_second_factor=people.needs_second_factor(policy, g.actor),
     ), status
 

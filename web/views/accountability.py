@@ -1,4 +1,5 @@
 """Accountability: a file of its own, with what crossed to it; it holds no opinions, votes or names of the review."""
+
 from __future__ import annotations
 
 from flask import Blueprint, g, render_template

@@ -1,4 +1,5 @@
 """Files of a case: fetched under neutral names, never shown inside a page."""
+
 from __future__ import annotations
 
 from uuid import UUID
@@ -18,7 +19,12 @@ views = Blueprint("attachments", __name__, url_prefix="/attachments")
 def fetch(attachment_id: UUID) -> ResponseReturnValue:
     """Send a file, to be kept and not to be run."""
     attachment, parts = attachments.fetch(g.session, g.actor, attachment_id)
-    return Response(parts, mimetype=attachment.media_type, headers={
-        "Content-Disposition": f'attachment; filename="{attachments.name(attachment)}"', "Content-Length": str(attachment.size),
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-    })
+    return Response(
+        parts,
+        mimetype=attachment.media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{attachments.name(attachment)}"',
+            "Content-Length": str(attachment.size),
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+        },
+    )

@@ -1,4 +1,5 @@
 """The working calendar: holidays and make-up days of a year, edited here."""
+
 from __future__ import annotations
 
 from datetime import date
@@ -26,7 +27,10 @@ class DayForm(BaseForm):
     """A day and what it is."""
 
     day = DateField(_l("哪一天"), [InputRequired(_l("请填日期。"))])
-    kind = SelectField(_l("是什么"), choices=[SelectChoice("holiday", _l("休息")), SelectChoice("workday", _l("上班（调休）")), SelectChoice("usual", _l("按星期，不特别"))])
+    kind = SelectField(
+        _l("是什么"),
+        choices=[SelectChoice("holiday", _l("休息")), SelectChoice("workday", _l("上班（调休）")), SelectChoice("usual", _l("按星期，不特别"))],
+    )
     note = StringField(_l("说明"), [Length(max=60)])
 
 
@@ -46,5 +50,9 @@ def index() -> ResponseReturnValue:
         except InvalidInput:
             form.day.errors = [_("请填前后三年内的日期。")]
     return render_template(
-        "calendar/index.html", form=form, days=calendars.of_year(g.session, year), year=year, covered=calendars.current(g.session).covers(year),
+        "calendar/index.html",
+        form=form,
+        days=calendars.of_year(g.session, year),
+        year=year,
+        covered=calendars.current(g.session).covers(year),
     ), 422 if form.errors else 200

@@ -1,4 +1,5 @@
 """What the page of a case shows: its clocks, its parties and people, its course in sentences, its procedure in words."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
@@ -60,19 +61,29 @@ def strip(case: Case, clocks: list[Deadline], deployed: Deployed) -> list[StripE
     by_key: dict[str, Deadline] = {}
     for deadline in clocks:
         kept = by_key.get(deadline.key)
-        if kept is None or (kept.met_at is not None and deadline.met_at is None) or ((kept.met_at is None) == (deadline.met_at is None) and deadline.due_at > kept.due_at):
+        if (
+            kept is None
+            or (kept.met_at is not None and deadline.met_at is None)
+            or ((kept.met_at is None) == (deadline.met_at is None) and deadline.due_at > kept.due_at)
+        ):
             by_key[deadline.key] = deadline
     order = [key for key in wanted if key in by_key]
     order += [key for key, deadline in sorted(by_key.items(), key=lambda pair: pair[1].due_at) if key not in order and deadline.met_at is None]
     entries = []
     for key in order[:5]:
         deadline, entry, limit = by_key[key], values.describe(key), values.limit(key) if key in values.content["limits"] else None
-        entries.append(StripEntry(
-            key, either(entry.get("name", key), entry.get("name_en")), either(entry.get("rule", ""), entry.get("rule_en")),
-            either(entry.get("source", ""), entry.get("source_en")),
-            _("限 %(amount)s", amount=words.amount(limit)) if limit else _("按方案写明的期限"), strip_clock(deadline),
-            inside(moment(deadline.due_at)), inside(moment(deadline.start_at)),
-        ))
+        entries.append(
+            StripEntry(
+                key,
+                either(entry.get("name", key), entry.get("name_en")),
+                either(entry.get("rule", ""), entry.get("rule_en")),
+                either(entry.get("source", ""), entry.get("source_en")),
+                _("限 %(amount)s", amount=words.amount(limit)) if limit else _("按方案写明的期限"),
+                strip_clock(deadline),
+                inside(moment(deadline.due_at)),
+                inside(moment(deadline.start_at)),
+            )
+        )
     return entries
 
 
@@ -95,8 +106,10 @@ def summary(case: Case) -> str:
 def parties(case: Case) -> list[tuple[str, str]]:
     """Return who has a part in a case."""
     rows = g.session.execute(
-        sa.select(CaseParty.capacity, Organisation.name, Organisation.name_en).join(Organisation, Organisation.id == CaseParty.organisation_id)
-        .where(CaseParty.case_id == case.id).order_by(CaseParty.capacity)
+        sa.select(CaseParty.capacity, Organisation.name, Organisation.name_en)
+        .join(Organisation, Organisation.id == CaseParty.organisation_id)
+        .where(CaseParty.case_id == case.id)
+        .order_by(CaseParty.capacity)
     )
     return [(str(words.PARTIES.get(capacity, capacity)), either(name, name_en)) for capacity, name, name_en in rows]
 
@@ -114,7 +127,9 @@ def people_in(case: Case) -> list[tuple[str, str]]:
         by_role.setdefault(str(words.ROLES[role]), {})[person] = None
     found = {role: joined(names) for role, names in by_role.items()}
     recused = g.session.scalar(
-        sa.select(sa.func.count()).select_from(PacketReader).join(Packet, Packet.id == PacketReader.packet_id)
+        sa.select(sa.func.count())
+        .select_from(PacketReader)
+        .join(Packet, Packet.id == PacketReader.packet_id)
         .where(Packet.case_id == case.id, PacketReader.recused_at.is_not(None))
     )
     return [*found.items(), *([(_("回避"), _("%(count)s 位专家", count=recused))] if recused else [])]
@@ -123,24 +138,36 @@ def people_in(case: Case) -> list[tuple[str, str]]:
 def links(case: Case) -> list[tuple[str, str]]:
     """Return the cases that belong together with this one."""
     rows = g.session.execute(
-        sa.select(CaseLink, Case).join(Case, sa.or_(sa.and_(CaseLink.case_id == case.id, Case.id == CaseLink.other_id),
-                                                    sa.and_(CaseLink.other_id == case.id, Case.id == CaseLink.case_id)))
+        sa.select(CaseLink, Case).join(
+            Case,
+            sa.or_(
+                sa.and_(CaseLink.case_id == case.id, Case.id == CaseLink.other_id), sa.and_(CaseLink.other_id == case.id, Case.id == CaseLink.case_id)
+            ),
+        )
     )
     return [
-        (pgettext("into which case", "已并入") if link.case_id == case.id else _("并入本个案"), cases.reference(g.session, other)) for link, other in rows
+        (pgettext("into which case", "已并入") if link.case_id == case.id else _("并入本个案"), cases.reference(g.session, other))
+        for link, other in rows
         if other.number or link.other_id == case.id
     ]
 
 
 def latest(case: Case) -> list[tuple[str, str]]:
     """Return a case at a glance: how it was reported and where it stands."""
-    notice = g.session.scalar(sa.select(Notice).where(Notice.case_id == case.id).order_by(Notice.notified_at).limit(1).options(
-        sa.orm.joinedload(Notice.reporter), sa.orm.joinedload(Notice.organisation)))
+    notice = g.session.scalar(
+        sa.select(Notice)
+        .where(Notice.case_id == case.id)
+        .order_by(Notice.notified_at)
+        .limit(1)
+        .options(sa.orm.joinedload(Notice.reporter), sa.orm.joinedload(Notice.organisation))
+    )
     found = [(_("现在"), str(words.STATES[case.state]))]
     if notice is not None:
         unit = either(notice.organisation.name, notice.organisation.name_en) if notice.organisation else ""
         who = _("，").join(part for part in (notice.reporter.name if notice.reporter else "", unit) if part)
-        found.insert(0, (pgettext("one", "通知"), _("%(moment)s，%(who)s", moment=moment(notice.notified_at), who=who) if who else moment(notice.notified_at)))
+        found.insert(
+            0, (pgettext("one", "通知"), _("%(moment)s，%(who)s", moment=moment(notice.notified_at), who=who) if who else moment(notice.notified_at))
+        )
     return found
 
 
@@ -162,8 +189,11 @@ def course(case: Case, found: Sequence[Record], deployed: Deployed) -> list[Sent
     Who of the committee did what stays with the committee.
     """
     rows = g.session.execute(
-        sa.select(JournalEntry, Person.name).outerjoin(Person, Person.id == JournalEntry.actor_id)
-        .where(JournalEntry.case_id == case.id, JournalEntry.action.not_in(journal.READINGS)).order_by(JournalEntry.id.desc()).limit(300)
+        sa.select(JournalEntry, Person.name)
+        .outerjoin(Person, Person.id == JournalEntry.actor_id)
+        .where(JournalEntry.case_id == case.id, JournalEntry.action.not_in(journal.READINGS))
+        .order_by(JournalEntry.id.desc())
+        .limit(300)
     ).all()
     items = {item.id: item for item in g.session.scalars(sa.select(WorkItem).where(WorkItem.case_id == case.id))}
     records_by_item = {(record.work_item_id, record.version): record for record in found}

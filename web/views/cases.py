@@ -1,4 +1,5 @@
 """Cases: found, read, put on hold, merged, reopened; the case page with its clocks, course, records, diagram and journal."""
+
 from __future__ import annotations
 
 import difflib
@@ -88,8 +89,14 @@ def index() -> ResponseReturnValue:
     wanted = _filter()
     rows, count = cases.find(g.session, g.actor, wanted)
     return render_template(
-        "cases/index.html", rows=rows, count=count, wanted=wanted, kinds=list(CaseKind), states=list(CaseState),
-        page_url=lambda page: url_for("cases.index", **{**request.args.to_dict(), "page": page}), search_key=request.args.get("search", ""),
+        "cases/index.html",
+        rows=rows,
+        count=count,
+        wanted=wanted,
+        kinds=list(CaseKind),
+        states=list(CaseState),
+        page_url=lambda page: url_for("cases.index", **{**request.args.to_dict(), "page": page}),
+        search_key=request.args.get("search", ""),
     )
 
 
@@ -100,7 +107,9 @@ def _filter() -> cases.Filter:
     return cases.Filter(
         kind=CaseKind(kind) if kind in {entry.value for entry in CaseKind} else None,
         state=CaseState(state) if state in {entry.value for entry in CaseState} else None,
-        is_open={"yes": True, "no": False}.get(ended), words=words_typed, order=asked.get("order", "changed"),
+        is_open={"yes": True, "no": False}.get(ended),
+        words=words_typed,
+        order=asked.get("order", "changed"),
         page=number_asked("page", 1),
     )
 
@@ -132,20 +141,40 @@ def show(reference: str) -> ResponseReturnValue:
     clocks = deadlines.of_case(g.session, case.id)
     found = list(records.of_case(g.session, g.actor, case.id))
     return render_template(
-        "cases/show.html", case=case, reference=cases.reference(g.session, case), subject=subjects.of_case(g.session, case.id),
-        strip=case_page.strip(case, clocks, deployed), rows=work_items.of_case(g.session, g.actor, case.id), told=case_page.course(case, found, deployed), records=case_page.grouped(found), record_count=sum(row.is_current for row in found), sealed=case_page.SEALED,
-        titles={key: either(form.title, form.title_en) for key, form in deployed.forms.items()}, notices=notices.of_case(g.session, case.id),
-        files=attachments.of_case(g.session, g.actor, case.id), items=rectifications.of_case(g.session, case.id)
-        if Permission.RECTIFICATION_READ in g.permitted else [], parties=case_page.parties(case), links=case_page.links(case), walk=case_page.walk(case, deployed),
-        processes=case_page.processes(deployed), summary=case_page.summary(case), allowed=allowed(case), actions=actions(case),
-        crossings=accountability.crossings_of(g.session, case.id) if Permission.CASE_JOURNAL in g.permitted else [], people_in=case_page.people_in(case),
-        version=case.procedure_version, profile=case.profile_version.profile, profile_version=case.profile_version,
-        is_final=case.state in FINAL_STATES, clocks=clocks,
+        "cases/show.html",
+        case=case,
+        reference=cases.reference(g.session, case),
+        subject=subjects.of_case(g.session, case.id),
+        strip=case_page.strip(case, clocks, deployed),
+        rows=work_items.of_case(g.session, g.actor, case.id),
+        told=case_page.course(case, found, deployed),
+        records=case_page.grouped(found),
+        record_count=sum(row.is_current for row in found),
+        sealed=case_page.SEALED,
+        titles={key: either(form.title, form.title_en) for key, form in deployed.forms.items()},
+        notices=notices.of_case(g.session, case.id),
+        files=attachments.of_case(g.session, g.actor, case.id),
+        items=rectifications.of_case(g.session, case.id) if Permission.RECTIFICATION_READ in g.permitted else [],
+        parties=case_page.parties(case),
+        links=case_page.links(case),
+        walk=case_page.walk(case, deployed),
+        processes=case_page.processes(deployed),
+        summary=case_page.summary(case),
+        allowed=allowed(case),
+        actions=actions(case),
+        crossings=accountability.crossings_of(g.session, case.id) if Permission.CASE_JOURNAL in g.permitted else [],
+        people_in=case_page.people_in(case),
+        version=case.procedure_version,
+        profile=case.profile_version.profile,
+        profile_version=case.profile_version,
+        is_final=case.state in FINAL_STATES,
+        clocks=clocks,
     )
 
 
 def allowed(case: Case) -> dict[str, bool]:
     """Return what the person may do with this case as a whole."""
+
     def may(permission: Permission) -> bool:
         return g.session.scalar(sa.select(Case.id).where(Case.id == case.id, permissions.visible(g.actor, permission))) is not None
 
@@ -161,7 +190,8 @@ def actions(case: Case) -> list[dict[str, str]]:
     """Return the messages that the diagram waits for and the person may send, but for those with a button of their own."""
     return [
         {"message": row.message, "label": either(element.name, element.name_en)}
-        for row, element in cases.messages_for(g.session, g.actor, case) if row.message != "reopened"
+        for row, element in cases.messages_for(g.session, g.actor, case)
+        if row.message != "reopened"
     ]
 
 
@@ -180,7 +210,8 @@ def diagram(reference: str, process: str) -> ResponseReturnValue:
     passed = journal.walked(g.session, case.id, case.course)
     rows = g.session.execute(
         sa.select(WorkItem.element, WorkItem.path).where(
-            WorkItem.case_id == case.id, WorkItem.course == case.course, WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED)))
+            WorkItem.case_id == case.id, WorkItem.course == case.course, WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED))
+        )
     ).all()
     current: dict[str, int] = {}
     for element, path in rows:
@@ -189,10 +220,13 @@ def diagram(reference: str, process: str) -> ResponseReturnValue:
                 current[step] = current.get(step, 0) + 1
     own = {element.id for element in deployed.specification.elements.values() if element.process == process}
     return {
-        "xml": deployed.specification.files[found.file].decode("utf-8"), "done": sorted((passed & own) - set(current)),
+        "xml": deployed.specification.files[found.file].decode("utf-8"),
+        "done": sorted((passed & own) - set(current)),
         "current": {step: count for step, count in current.items() if step in own},
         "names": case_page.names(deployed, process),
-        "calls": {element.id: element.called for element in deployed.specification.elements.values() if element.process == process and element.called},
+        "calls": {
+            element.id: element.called for element in deployed.specification.elements.values() if element.process == process and element.called
+        },
     }
 
 
@@ -211,12 +245,20 @@ def record(reference: str, record_id: UUID) -> ResponseReturnValue:
     trees = [reading(case, row) for row in chain]
     files = [file for file in attachments.of_case(g.session, g.actor, case.id) if file.work_item_id == found.work_item_id]
     return render_template(
-        "cases/record.html", case=case, reference=cases.reference(g.session, case), record=found, chain=chain, tree=trees[0], shown=shown,
-        title=title_of(case, found), differences=differences(trees[1], trees[0]) if len(trees) > 1 else [], files=files,
+        "cases/record.html",
+        case=case,
+        reference=cases.reference(g.session, case),
+        record=found,
+        chain=chain,
+        tree=trees[0],
+        shown=shown,
+        title=title_of(found),
+        differences=differences(trees[1], trees[0]) if len(trees) > 1 else [],
+        files=files,
     )
 
 
-def title_of(case: Case, row: Record) -> str:
+def title_of(row: Record) -> str:
     """Return the title of a record's form."""
     form = procedures.form(g.session, row.procedure_version_id, row.form)
     return either(form.title, form.title_en)
@@ -237,16 +279,19 @@ def reading(case: Case, row: Record) -> Any:
 
 def differences(before: Any, after: Any) -> list[dict[str, str]]:
     """Return which answers changed, from and to what, in words."""
+
     def flat(tree: Any) -> dict[tuple[Any, ...], tuple[str, str]]:
         return {
-            node.path: (node.label, shown(node.entry, node.value, node.options)) for top in tree for node in top.inputs()
+            node.path: (node.label, shown(node.entry, node.value, node.options))
+            for top in tree
+            for node in top.inputs()
             if node.path and not node.children and not node.rows and node.entry.type not in ("text", "separator", "spacer", "filepicker")
         }
 
     old, new = flat(before), flat(after)
     found = []
     for path in dict.fromkeys([*old, *new]):
-        label, was = old.get(path, new.get(path, ("", ""))[:1] + ("",))
+        label, was = old.get(path, (*new.get(path, ("", ""))[:1], ""))
         label, now_is = (new[path][0] or label, new[path][1]) if path in new else (label, "")
         if was != now_is:
             ratio = difflib.SequenceMatcher(None, was, now_is).ratio() if was and now_is else 0.0
@@ -274,7 +319,9 @@ def hold(reference: str) -> ResponseReturnValue:
         cases.hold(g.session, g.actor, reference, HoldReason(form.reason.data), form.note.data or "")
         flash(_("已暂缓。时限照常显示，不停表。"), "done")
         return redirect(url_for("cases.show", reference=reference))
-    return _ask(case, form, _("暂缓"), _("等待尸检、公安或纠纷时可以暂缓。时限照常显示，不停表；任务留着，恢复后才能提交。"), 422 if form.errors else 200)
+    return _ask(
+        case, form, _("暂缓"), _("等待尸检、公安或纠纷时可以暂缓。时限照常显示，不停表；任务留着，恢复后才能提交。"), 422 if form.errors else 200
+    )
 
 
 @views.route("/<reference>/merge", methods=["GET", "POST"])
@@ -292,7 +339,13 @@ def merge(reference: str) -> ResponseReturnValue:
             form.into.errors = [_("没有这个编号，或不在您的辖区。")]
         except InvalidInput:
             form.into.errors = [_("不能并入：同一个案、已结束的或别的类型的个案不行。")]
-    return _ask(case, form, _("并入另一个案"), _("同一人的个案并到一起：通知移过去，都保留，时限从最早的一份起算；本个案的任务结束。"), 422 if form.errors else 200)
+    return _ask(
+        case,
+        form,
+        _("并入另一个案"),
+        _("同一人的个案并到一起：通知移过去，都保留，时限从最早的一份起算；本个案的任务结束。"),
+        422 if form.errors else 200,
+    )
 
 
 @views.route("/<reference>/reopen", methods=["GET", "POST"])
@@ -308,7 +361,9 @@ def reopen(reference: str) -> ResponseReturnValue:
         cases.reopen(g.session, g.actor, reference, form.reason.data or "")
         flash(_("已重新评审。原结论保留，将另立新版。"), "done")
         return redirect(url_for("cases.show", reference=reference))
-    return _ask(case, form, _("重新评审"), _("有新的事实时重新制作资料、收集意见、开会和签署。原结论保留，新结论是新的一版。"), 422 if form.errors else 200)
+    return _ask(
+        case, form, _("重新评审"), _("有新的事实时重新制作资料、收集意见、开会和签署。原结论保留，新结论是新的一版。"), 422 if form.errors else 200
+    )
 
 
 def _reopen(case: Case, filled: Filled) -> ResponseReturnValue:
@@ -323,7 +378,12 @@ def _reopen(case: Case, filled: Filled) -> ResponseReturnValue:
         status = 422
     tree = filled.tree()
     return render_template(
-        "cases/reopen.html", reference=reference, case=case, tree=tree, shown=shown, errors=filled.error_links(tree) if filled.checked else [],
+        "cases/reopen.html",
+        reference=reference,
+        case=case,
+        tree=tree,
+        shown=shown,
+        errors=filled.error_links(tree) if filled.checked else [],
     ), status
 
 
@@ -359,7 +419,11 @@ def case_journal(reference: str) -> ResponseReturnValue:
     page = number_asked("page", 1)
     rows, count = journal.find(g.session, case_id=case.id, page=page, per_page=100)
     return render_template(
-        "cases/journal.html", case=case, reference=reference, rows=rows, count=count, page=page,
+        "cases/journal.html",
+        case=case,
+        reference=reference,
+        rows=rows,
+        count=count,
+        page=page,
         page_url=lambda number: url_for("cases.case_journal", reference=reference, page=number),
     )
-

@@ -1,4 +1,5 @@
 """Conclusions: what the health administration sees of reviews: numbers, units, verdicts; no names, no records of the case."""
+
 from __future__ import annotations
 
 from flask import Blueprint, g, render_template, url_for
@@ -20,7 +21,9 @@ def index() -> ResponseReturnValue:
     """List the cases of the area with their state and conclusion."""
     page = number_asked("page", 1)
     rows, count = conclusions.find(g.session, g.actor, page=page)
-    return render_template("conclusions/index.html", rows=rows, count=count, page=page, page_url=lambda number: url_for("conclusions.index", page=number))
+    return render_template(
+        "conclusions/index.html", rows=rows, count=count, page=page, page_url=lambda number: url_for("conclusions.index", page=number)
+    )
 
 
 @views.get("/<number>")

@@ -1,4 +1,5 @@
 """Today: what is most pressing for each role, and what follows after a review."""
+
 from __future__ import annotations
 
 from flask import Blueprint, g, render_template
@@ -25,12 +26,19 @@ def show() -> ResponseReturnValue:
     if Permission.RECTIFICATION_READ in g.permitted:
         items, open_items = rectifications.find(g.session, g.actor, is_open=True, per_page=200)
         follow = {
-            "open": open_items, "to_verify": sum(item.state is ItemState.SUBMITTED for item in items),
-            "late": sum(item.due_on < clock.today() for item in items), "next": items[0] if items else None,
+            "open": open_items,
+            "to_verify": sum(item.state is ItemState.SUBMITTED for item in items),
+            "late": sum(item.due_on < clock.today() for item in items),
+            "next": items[0] if items else None,
         }
     return render_template(
-        "home/show.html", rows=first, count=count, counts=counts, follow=follow, packets=packets.mine(g.session, g.actor)
-        if Permission.PACKET_READ in g.permitted else [], now_local=clock.now().astimezone(clock.zone()),
+        "home/show.html",
+        rows=first,
+        count=count,
+        counts=counts,
+        follow=follow,
+        packets=packets.mine(g.session, g.actor) if Permission.PACKET_READ in g.permitted else [],
+        now_local=clock.now().astimezone(clock.zone()),
         waiting=notices.waiting(g.session, g.actor) if Permission.NOTICE_READ in g.permitted else 0,
         uncovered=calendars.uncovered_year(g.session) if Permission.CALENDAR_EDIT in g.permitted else None,
         reported=notices.mine(g.session, g.actor, limit=5) if Permission.NOTICE_TAKE in g.permitted and Role.QC_OFFICER not in roles else [],
@@ -48,4 +56,3 @@ def _duty() -> object:
     """Return the township whose telephone a village calls."""
     post = g.actor.posts[0]
     return organisations.nearest(g.session, post.path, OrganisationKind.TOWNSHIP_HEALTH_CENTRE)
-

@@ -1,4 +1,5 @@
 """Incidents: what could not be completed, read and tried again by the system administrator."""
+
 from __future__ import annotations
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -23,7 +24,11 @@ def index() -> ResponseReturnValue:
     is_open, page = request.args.get("resolved") != "yes", number_asked("page", 1)
     rows, count = incidents.find(g.session, is_open=is_open, page=page)
     return render_template(
-        "incidents/index.html", rows=rows, count=count, page=page, is_open=is_open,
+        "incidents/index.html",
+        rows=rows,
+        count=count,
+        page=page,
+        is_open=is_open,
         page_url=lambda number: url_for("incidents.index", resolved=None if is_open else "yes", page=number),
     )
 

@@ -1,4 +1,5 @@
 """The journal of the whole installation, for the audit administrator."""
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta
@@ -22,13 +23,23 @@ def index() -> ResponseReturnValue:
     page, action = number_asked("page", 1), request.args.get("action", "")
     since, until = _day("since"), _day("until")
     rows, count = journal.find(
-        g.session, action=action if action in words.ACTIONS else "", since=since, until=until + timedelta(days=1) if until else None, page=page,
+        g.session,
+        action=action if action in words.ACTIONS else "",
+        since=since,
+        until=until + timedelta(days=1) if until else None,
+        page=page,
     )
     if page == 1:
         journal.record(g.session, g.actor, "journal:read")
     return render_template(
-        "journal/index.html", rows=rows, count=count, page=page, action=action, actions=words.ACTIONS,
-        since=request.args.get("since", ""), until=request.args.get("until", ""),
+        "journal/index.html",
+        rows=rows,
+        count=count,
+        page=page,
+        action=action,
+        actions=words.ACTIONS,
+        since=request.args.get("since", ""),
+        until=request.args.get("until", ""),
         page_url=lambda number: url_for("journal.index", **{**request.args.to_dict(), "page": number}),
     )
 

@@ -1,4 +1,5 @@
 """Messages: what concerns the person, read here."""
+
 from __future__ import annotations
 
 from uuid import UUID

@@ -1,4 +1,5 @@
 """Phone notices: recorded in under a minute, and listed with what came of them."""
+
 from __future__ import annotations
 
 import uuid
@@ -40,9 +41,14 @@ def new() -> ResponseReturnValue:
 def _page(filled: Filled, status: int = 200) -> ResponseReturnValue:
     tree = filled.tree()
     return render_template(
-        "notices/new.html", filled=filled, tree=tree, errors=filled.error_links(tree) if filled.checked else [],
-        key=request.form.get("_key") or uuid.uuid4().hex, shown=shown,
-        clock_line=clock_line(filled), suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
+        "notices/new.html",
+        filled=filled,
+        tree=tree,
+        errors=filled.error_links(tree) if filled.checked else [],
+        key=request.form.get("_key") or uuid.uuid4().hex,
+        shown=shown,
+        clock_line=clock_line(filled),
+        suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
     ), status
 
 

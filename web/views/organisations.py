@@ -1,4 +1,5 @@
 """Organisations: the tree from province to village, seen by many and changed by the system administrator."""
+
 from __future__ import annotations
 
 from uuid import UUID
@@ -48,7 +49,8 @@ class NewOrganisationForm(OrganisationForm):
 
 def _choices(form: OrganisationForm) -> None:
     form.profile_id.choices = [SelectChoice("", _("跟随上级地区"))] + [
-        SelectChoice(str(profile.id), either(profile.name, profile.name_en)) for profile in g.session.scalars(sa.select(Profile).order_by(Profile.key))
+        SelectChoice(str(profile.id), either(profile.name, profile.name_en))
+        for profile in g.session.scalars(sa.select(Profile).order_by(Profile.key))
     ]
     if isinstance(form, NewOrganisationForm):
         areas = g.session.scalars(sa.select(Organisation).where(Organisation.kind == OrganisationKind.AREA).order_by(Organisation.path))
@@ -86,8 +88,10 @@ def show(code: str) -> ResponseReturnValue:
     """Show an organisation with its people."""
     organisation = _get(code)
     people = g.session.execute(
-        sa.select(Person, Appointment).join(Appointment, Appointment.person_id == Person.id)
-        .where(Appointment.organisation_id == organisation.id, Appointment.until_on.is_(None)).order_by(Person.name)
+        sa.select(Person, Appointment)
+        .join(Appointment, Appointment.person_id == Person.id)
+        .where(Appointment.organisation_id == organisation.id, Appointment.until_on.is_(None))
+        .order_by(Person.name)
     ).all()
     parent = g.session.get(Organisation, organisation.parent_id) if organisation.parent_id else None
     profile = g.session.get(Profile, organisation.profile_id) if organisation.profile_id else None
@@ -99,10 +103,14 @@ def show(code: str) -> ResponseReturnValue:
 def edit(code: str) -> ResponseReturnValue:
     """Change an organisation."""
     organisation = _get(code)
-    form = OrganisationForm(data={
-        **{key: getattr(organisation, key) for key in ("name", "short_name", "name_en", "grade", "phone", "is_active")},
-        "kind": organisation.kind.value, "level": organisation.level.value, "profile_id": str(organisation.profile_id or ""),
-    })
+    form = OrganisationForm(
+        data={
+            **{key: getattr(organisation, key) for key in ("name", "short_name", "name_en", "grade", "phone", "is_active")},
+            "kind": organisation.kind.value,
+            "level": organisation.level.value,
+            "profile_id": str(organisation.profile_id or ""),
+        }
+    )
     _choices(form)
     if request.method == "POST" and form.validate():
         organisations.change(g.session, g.actor, organisation, _values(form))
@@ -113,9 +121,14 @@ def edit(code: str) -> ResponseReturnValue:
 
 def _values(form: OrganisationForm) -> dict[str, object]:
     return {
-        "name": form.name.data, "short_name": form.short_name.data or None, "name_en": form.name_en.data or None,
-        "kind": OrganisationKind(form.kind.data), "level": Level(form.level.data), "grade": form.grade.data or None,
-        "phone": form.phone.data or None, "profile_id": UUID(form.profile_id.data) if form.profile_id.data else None,
+        "name": form.name.data,
+        "short_name": form.short_name.data or None,
+        "name_en": form.name_en.data or None,
+        "kind": OrganisationKind(form.kind.data),
+        "level": Level(form.level.data),
+        "grade": form.grade.data or None,
+        "phone": form.phone.data or None,
+        "profile_id": UUID(form.profile_id.data) if form.profile_id.data else None,
         "is_active": bool(form.is_active.data),
     }
 

@@ -1,4 +1,5 @@
 """Packets: the de-identified file that reviewers read. Addresses carry its number, which says nothing of the case."""
+
 from __future__ import annotations
 
 from uuid import UUID
@@ -44,7 +45,13 @@ def show(number: str) -> ResponseReturnValue:
         committee.append({"title": either(form.title, form.title_en), "tree": tree, "record": record})
     rows = work_items.queue(g.session, g.actor, work_items.Filter(view="all", words=packet.number, per_page=10))[0]
     return render_template(
-        "packets/show.html", packet=packet, content=packet.content, opinions=opinions, committee=committee, shown=shown, rows=rows,
+        "packets/show.html",
+        packet=packet,
+        content=packet.content,
+        opinions=opinions,
+        committee=committee,
+        shown=shown,
+        rows=rows,
         actions=actions(packets.case_of(g.session, packet)),
     )
 
@@ -74,7 +81,9 @@ def preview(item_id: UUID) -> ResponseReturnValue:
         raise NotFound
     packet = packets.of_case(g.session, opened.case.id, opened.case.course)
     if opened.item.form == "redaction_check" and packet is not None:
-        return render_template("packets/show.html", packet=packet, content=packet.content, opinions=[], committee=[], preview=True, shown=shown, rows=[])
+        return render_template(
+            "packets/show.html", packet=packet, content=packet.content, opinions=[], committee=[], preview=True, shown=shown, rows=[]
+        )
     deployed = procedures.deployed(g.session, opened.case.procedure_version_id)
     content = {"title": "", "narrative": "", "timeline": [], **packets.preview(g.session, opened.case, deployed)}
     return render_template("packets/show.html", packet=None, content=content, opinions=[], committee=[], preview=True, shown=shown, rows=[])

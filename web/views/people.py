@@ -1,4 +1,5 @@
 """People: accounts kept by the system administrator, roles given by the security administrator."""
+
 from __future__ import annotations
 
 from uuid import UUID
@@ -55,12 +56,16 @@ class AppointForm(BaseForm):
 
 def _lists(form: PersonForm) -> None:
     form.title.choices = [SelectChoice("", _("无"))] + [SelectChoice(title.value, words.TITLES[title]) for title in Title]
-    form.discipline.choices = [SelectChoice("", _("无"))] + [SelectChoice(code.code, either(code.zh, code.en)) for code in codes.lists()["CS-DISCIPLINE"].codes]
+    form.discipline.choices = [SelectChoice("", _("无"))] + [
+        SelectChoice(code.code, either(code.zh, code.en)) for code in codes.lists()["CS-DISCIPLINE"].codes
+    ]
 
 
 def _appoint_form(fresh: bool = False) -> AppointForm:
     form = AppointForm(formdata=None) if fresh else AppointForm()
-    rows = g.session.scalars(sa.select(Organisation).where(Organisation.kind != OrganisationKind.AREA, Organisation.is_active).order_by(Organisation.path))
+    rows = g.session.scalars(
+        sa.select(Organisation).where(Organisation.kind != OrganisationKind.AREA, Organisation.is_active).order_by(Organisation.path)
+    )
     form.organisation.choices = [SelectChoice(str(row.id), either(row.name, row.name_en)) for row in rows]
     return form
 
@@ -73,7 +78,11 @@ def index() -> ResponseReturnValue:
     page = number_asked("page", 1)
     rows, count = people.find(g.session, typed, page=page)
     return render_template(
-        "people/index.html", rows=rows, count=count, page=page, typed=typed,
+        "people/index.html",
+        rows=rows,
+        count=count,
+        page=page,
+        typed=typed,
         page_url=lambda number: url_for("people.index", search=request.args.get("search"), page=number),
     )
 
@@ -96,8 +105,14 @@ def new() -> ResponseReturnValue:
         try:
             with g.session.begin_nested():
                 person = people.add(
-                    g.session, g.actor, username=form.username.data or "", name=form.name.data or "", phone=form.phone.data, email=form.email.data,
-                    title=Title(form.title.data) if form.title.data else None, discipline=form.discipline.data,
+                    g.session,
+                    g.actor,
+                    username=form.username.data or "",
+                    name=form.name.data or "",
+                    phone=form.phone.data,
+                    email=form.email.data,
+                    title=Title(form.title.data) if form.title.data else None,
+                    discipline=form.discipline.data,
                 )
             return _issued(person, people.issue_password(g.session, application().settings.policy, g.actor, person))
         except InvalidInput:
@@ -128,10 +143,16 @@ def _page(person: Person, form: AppointForm, status: int = 200) -> ResponseRetur
 def edit(username: str) -> ResponseReturnValue:
     """Change an account."""
     person = people.get(g.session, username)
-    form = PersonForm(data={
-        "name": person.name, "phone": person.phone, "email": person.email, "title": person.title.value if person.title else "",
-        "discipline": person.discipline or "", "is_active": person.is_active,
-    })
+    form = PersonForm(
+        data={
+            "name": person.name,
+            "phone": person.phone,
+            "email": person.email,
+            "title": person.title.value if person.title else "",
+            "discipline": person.discipline or "",
+            "is_active": person.is_active,
+        }
+    )
     _lists(form)
     if request.method == "POST" and form.validate():
         if person.id == g.actor.person_id and not form.is_active.data:
@@ -140,8 +161,14 @@ def edit(username: str) -> ResponseReturnValue:
             try:
                 with g.session.begin_nested():
                     people.change(
-                        g.session, g.actor, person, name=form.name.data, phone=form.phone.data or None, email=form.email.data or None,
-                        title=Title(form.title.data) if form.title.data else None, discipline=form.discipline.data or None,
+                        g.session,
+                        g.actor,
+                        person,
+                        name=form.name.data,
+                        phone=form.phone.data or None,
+                        email=form.email.data or None,
+                        title=Title(form.title.data) if form.title.data else None,
+                        discipline=form.discipline.data or None,
                         is_active=bool(form.is_active.data),
                     )
                 flash(_("已保存。"), "done")

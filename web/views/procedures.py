@@ -1,4 +1,5 @@
 """Procedures: the diagrams and forms by which cases are reviewed, for reading."""
+
 from __future__ import annotations
 
 import sqlalchemy as sa
@@ -22,9 +23,16 @@ views = Blueprint("procedures", __name__, url_prefix="/procedures")
 def index() -> ResponseReturnValue:
     """List the procedures with their versions."""
     rows = g.session.execute(
-        sa.select(Procedure, ProcedureVersion, sa.select(sa.func.count()).where(Case.procedure_version_id == ProcedureVersion.id, Case.ended_at.is_(None))
-                  .correlate(ProcedureVersion).scalar_subquery())
-        .join(ProcedureVersion, ProcedureVersion.procedure_id == Procedure.id).order_by(Procedure.key, ProcedureVersion.number.desc())
+        sa.select(
+            Procedure,
+            ProcedureVersion,
+            sa.select(sa.func.count())
+            .where(Case.procedure_version_id == ProcedureVersion.id, Case.ended_at.is_(None))
+            .correlate(ProcedureVersion)
+            .scalar_subquery(),
+        )
+        .join(ProcedureVersion, ProcedureVersion.procedure_id == Procedure.id)
+        .order_by(Procedure.key, ProcedureVersion.number.desc())
     ).all()
     return render_template("procedures/index.html", rows=rows)
 
@@ -51,14 +59,18 @@ def show(key: str, number: int) -> ResponseReturnValue:
         steps = [deployed.specification.elements[element] for element in process.outline]
         lanes = {lane.split(".")[0]: either(lane_name, words.role_name(lane.split(".")[0])) for lane, lane_name in process.lanes}
         parts.append({"id": process_id, "name": name, "steps": [step for step in steps if step.name], "lanes": lanes})
-    listed = [(form_key, either(form.title, form.title_en), form.audience, sum(1 for _field in form.inputs()), len(form.rules))
-              for form_key, form in deployed.forms.items()]
+    listed = [
+        (form_key, either(form.title, form.title_en), form.audience, sum(1 for _field in form.inputs()), len(form.rules))
+        for form_key, form in deployed.forms.items()
+    ]
     return render_template("procedures/show.html", version=version, procedure=version.procedure, parts=parts, forms=listed, key=key, number=number)
 
 
 def _version(key: str, number: int) -> ProcedureVersion:
     version = g.session.scalar(
-        sa.select(ProcedureVersion).join(Procedure).where(Procedure.key == key, ProcedureVersion.number == number)
+        sa.select(ProcedureVersion)
+        .join(Procedure)
+        .where(Procedure.key == key, ProcedureVersion.number == number)
         .options(sa.orm.joinedload(ProcedureVersion.procedure))
     )
     if version is None:
@@ -77,7 +89,9 @@ def diagram(key: str, number: int, process: str) -> ResponseReturnValue:
         raise NotFound
     elements = [element for element in deployed.specification.elements.values() if element.process == process]
     return {
-        "xml": deployed.specification.files[found.file].decode("utf-8"), "done": [], "current": {},
+        "xml": deployed.specification.files[found.file].decode("utf-8"),
+        "done": [],
+        "current": {},
         "names": names(deployed, process),
         "calls": {element.id: element.called for element in elements if element.called},
     }

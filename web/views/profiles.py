@@ -1,4 +1,5 @@
 """Profiles: local limits, cycles, quorum and triggers, with their sources, for reading."""
+
 from __future__ import annotations
 
 import sqlalchemy as sa
@@ -34,10 +35,17 @@ def show(key: str) -> ResponseReturnValue:
     profile = g.session.scalar(sa.select(Profile).where(Profile.key == key))
     if profile is None:
         raise NotFound
-    versions = list(g.session.scalars(sa.select(ProfileVersion).where(ProfileVersion.profile_id == profile.id).order_by(ProfileVersion.number.desc())))
+    versions = list(
+        g.session.scalars(sa.select(ProfileVersion).where(ProfileVersion.profile_id == profile.id).order_by(ProfileVersion.number.desc()))
+    )
     version = next((row for row in versions if row.number == number), None) or profiles.in_force(g.session, key)
     base = profiles.in_force(g.session, profiles.DEFAULT)
     return render_template(
-        "profiles/show.html", profile=profile, version=version, versions=versions, content=version.content, base=base.content,
+        "profiles/show.html",
+        profile=profile,
+        version=version,
+        versions=versions,
+        content=version.content,
+        base=base.content,
         values=profiles.Values(version.content),
     )

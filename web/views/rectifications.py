@@ -1,4 +1,5 @@
 """Rectification items: what was agreed, who does it by when, and who verified it."""
+
 from __future__ import annotations
 
 from flask import Blueprint, g, render_template, request, url_for
@@ -21,7 +22,12 @@ def index() -> ResponseReturnValue:
     chosen = ItemState(state) if state in {entry.value for entry in ItemState} else None
     rows, count = rectifications.find(g.session, g.actor, state=chosen, page=page)
     return render_template(
-        "rectifications/index.html", rows=rows, count=count, page=page, chosen=chosen, states=list(ItemState),
+        "rectifications/index.html",
+        rows=rows,
+        count=count,
+        page=page,
+        chosen=chosen,
+        states=list(ItemState),
         page_url=lambda number: url_for("rectifications.index", state=state or None, page=number),
     )
 
@@ -32,6 +38,9 @@ def show(number: str) -> ResponseReturnValue:
     """Show one item: the agreed action and its reason, its steps and reports; not the case."""
     item = rectifications.read(g.session, g.actor, number)
     return render_template(
-        "rectifications/show.html", item=item, steps=rectifications.steps(g.session, item), reports=rectifications.reports(g.session, item),
-        mine=[row for row in work_items.queue(g.session, g.actor, work_items.Filter(view="all", words=item.number))[0]],
+        "rectifications/show.html",
+        item=item,
+        steps=rectifications.steps(g.session, item),
+        reports=rectifications.reports(g.session, item),
+        mine=list(work_items.queue(g.session, g.actor, work_items.Filter(view="all", words=item.number))[0]),
     )

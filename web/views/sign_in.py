@@ -1,4 +1,5 @@
 """Signing in and out: password, second factor, new password; a page left open over night keeps what was typed."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -73,7 +74,13 @@ def _page(form: SignInForm, *, refused: str = "", resumed: object = None, back: 
     from web.demo.places import PASSWORD
 
     return render_template(
-        "sign_in/show.html", form=form, refused=refused, resumed=resumed, back=local_path(back), demo_people=shown, demo_password=PASSWORD,
+        "sign_in/show.html",
+        form=form,
+        refused=refused,
+        resumed=resumed,
+        back=local_path(back),
+        demo_people=shown,
+        demo_password=PASSWORD,
     ), status
 
 
@@ -81,12 +88,29 @@ def _demo_people() -> list[dict[str, str]]:
     from web import words
 
     rows = g.session.query(Person).order_by(Person.created_at, Person.id).all() if "session" in g else []
-    wanted = ("tangyining", "qinhaitang", "fangjingshu", "zoushoutian", "qitinglan", "yanhuaijin", "xushenyan", "lujianwei", "gaohuairen",
-              "renguochang", "peiwenxiu", "chushiyao", "liucheng", "xitong", "anquan", "shenji")
+    wanted = (
+        "tangyining",
+        "qinhaitang",
+        "fangjingshu",
+        "zoushoutian",
+        "qitinglan",
+        "yanhuaijin",
+        "xushenyan",
+        "lujianwei",
+        "gaohuairen",
+        "renguochang",
+        "peiwenxiu",
+        "chushiyao",
+        "liucheng",
+        "xitong",
+        "anquan",
+        "shenji",
+    )
     known = {person.username: person for person in rows}
     return [
         {"username": name, "name": known[name].name, "role": str(words.ROLES[known[name].appointments[0].role])}
-        for name in wanted if name in known and known[name].appointments
+        for name in wanted
+        if name in known and known[name].appointments
     ]
 
 
@@ -102,7 +126,11 @@ def enter() -> ResponseReturnValue:
     address = request.remote_addr or ""
     try:
         row, secret = people.sign_in(
-            g.session, app.settings.policy, form.username.data or "", form.password.data or "", address=address,
+            g.session,
+            app.settings.policy,
+            form.username.data or "",
+            form.password.data or "",
+            address=address,
             device=request.user_agent.string,
         )
     except people.SignInBlocked as error:
@@ -220,5 +248,3 @@ def describe(rules: passwords.Rules) -> str:
     if rules.kinds > 1:
         text += _("，含大写、小写、数字、其他字符中的 %(kinds)s 种", kinds=rules.kinds)
     return text + _("；可以用空格和汉字，64 个以上也可以。") + _("（%(rule)s）", rule=say(rules.name))
-
-

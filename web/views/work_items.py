@@ -1,4 +1,5 @@
 """The task queue and its tasks: claim, release, pass on, write, review, hand in."""
+
 from __future__ import annotations
 
 import uuid
@@ -44,9 +45,18 @@ def queue() -> ResponseReturnValue:
     if wanted.view == "mine" and wanted.page == 1:
         free, free_count = work_items.queue(g.session, g.actor, Filter(view="claimable", per_page=5))
     return render_template(
-        "work_items/queue.html", rows=rows, count=count, wanted=wanted, counts=work_items.counts(g.session, g.actor), free=free,
-        free_count=free_count, steps=work_items.steps(g.session, g.actor), units=work_items.units(g.session, g.actor),
-        kinds=list(CaseKind), page_url=_page_url, search=request.args.get("search", ""),
+        "work_items/queue.html",
+        rows=rows,
+        count=count,
+        wanted=wanted,
+        counts=work_items.counts(g.session, g.actor),
+        free=free,
+        free_count=free_count,
+        steps=work_items.steps(g.session, g.actor),
+        units=work_items.units(g.session, g.actor),
+        kinds=list(CaseKind),
+        page_url=_page_url,
+        search=request.args.get("search", ""),
     )
 
 
@@ -57,9 +67,14 @@ def _filter() -> Filter:
     words = g.sign_in.searches.get(asked.get("search", ""), "") if asked.get("search") else ""
     view = asked.get("view", "mine")
     return Filter(
-        view=view if view in work_items.VIEWS else "mine", kind=CaseKind(kind) if kind in {entry.value for entry in CaseKind} else None,
-        element=asked.get("step") or None, organisation_id=UUID(unit) if _is_uuid(unit) else None, due=asked.get("due", ""), words=words,
-        order=asked.get("order", "due"), page=number_asked("page", 1),
+        view=view if view in work_items.VIEWS else "mine",
+        kind=CaseKind(kind) if kind in {entry.value for entry in CaseKind} else None,
+        element=asked.get("step") or None,
+        organisation_id=UUID(unit) if _is_uuid(unit) else None,
+        due=asked.get("due", ""),
+        words=words,
+        order=asked.get("order", "due"),
+        page=number_asked("page", 1),
     )
 
 
@@ -124,13 +139,31 @@ def _task(opened: work_items.Opened, filled: Filled, *, status: int = 200, probl
     tree = filled.tree()
     item = opened.item
     return render_template(
-        "work_items/show.html", opened=opened, item=item, case=opened.case, form=opened.form, tree=tree, filled=filled,
-        errors=filled.error_links(tree) if filled.checked else [], files=attachments.listed(g.session, item.id),
-        missing_text=missing_text(tree), section_text=section_text, work_url=url_for("work_items.write", item_id=item.id), key=request.form.get("_key") or uuid.uuid4().hex,
+        "work_items/show.html",
+        opened=opened,
+        item=item,
+        case=opened.case,
+        form=opened.form,
+        tree=tree,
+        filled=filled,
+        errors=filled.error_links(tree) if filled.checked else [],
+        files=attachments.listed(g.session, item.id),
+        missing_text=missing_text(tree),
+        section_text=section_text,
+        work_url=url_for("work_items.write", item_id=item.id),
+        key=request.form.get("_key") or uuid.uuid4().hex,
         suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
         colleagues=work_items.colleagues(g.session, g.actor, item) if opened.may_work and not item.is_assigned else [],
-        problem=problem, message=message, about=about(opened), reference=reference(opened), draft=opened.draft, shown=shown,
-        returned=returned(opened), at_hand=at_hand(opened), conclusion_text=lambda: conclusion_text(opened), basis=lambda: basis(opened),
+        problem=problem,
+        message=message,
+        about=about(opened),
+        reference=reference(opened),
+        draft=opened.draft,
+        shown=shown,
+        returned=returned(opened),
+        at_hand=at_hand(opened),
+        conclusion_text=lambda: conclusion_text(opened),
+        basis=lambda: basis(opened),
     ), status
 
 
@@ -142,13 +175,29 @@ def drawer(item_id: UUID) -> ResponseReturnValue:
     filled = Filled(opened.form, opened.context, stored=opened.answers)
     tree, seen = filled.tree(), reference(opened)
     is_short = sum(1 for top in tree for node in top.inputs() if node.path) <= SHORT_FORM and not any(
-        node.entry.type in ("dynamiclist", "filepicker") for top in tree for node in top.inputs())
+        node.entry.type in ("dynamiclist", "filepicker") for top in tree for node in top.inputs()
+    )
     return render_template(
-        "work_items/drawer.html", opened=opened, item=opened.item, case=opened.case, form=opened.form, tree=tree, about=about(opened), reference=seen,
-        draft=opened.draft, is_short=is_short, key=uuid.uuid4().hex, work_url=url_for("work_items.write", item_id=item_id), shown=shown,
-        summary=case_page.summary(opened.case) if seen else "", latest=case_page.latest(opened.case) if seen else [],
+        "work_items/drawer.html",
+        opened=opened,
+        item=opened.item,
+        case=opened.case,
+        form=opened.form,
+        tree=tree,
+        about=about(opened),
+        reference=seen,
+        draft=opened.draft,
+        is_short=is_short,
+        key=uuid.uuid4().hex,
+        work_url=url_for("work_items.write", item_id=item_id),
+        shown=shown,
+        summary=case_page.summary(opened.case) if seen else "",
+        latest=case_page.latest(opened.case) if seen else [],
         suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
-        conclusion_text=lambda: conclusion_text(opened), basis=lambda: basis(opened), missing_text=missing_text(tree), section_text=section_text,
+        conclusion_text=lambda: conclusion_text(opened),
+        basis=lambda: basis(opened),
+        missing_text=missing_text(tree),
+        section_text=section_text,
     )
 
 
@@ -162,8 +211,11 @@ def at_hand(opened: work_items.Opened) -> list[tuple[str, str]]:
     for record in records.of_case(g.session, g.actor, opened.case.id):
         if record.is_current and record.audience not in case_page.SEALED:
             newest.setdefault(record.form, record)
-    return [(either(titles[form].title, titles[form].title_en), url_for("cases.record", reference=seen, record_id=record.id))
-            for form, record in newest.items() if form in titles]
+    return [
+        (either(titles[form].title, titles[form].title_en), url_for("cases.record", reference=seen, record_id=record.id))
+        for form, record in newest.items()
+        if form in titles
+    ]
 
 
 def missing_text(tree: list[Node]) -> str:
@@ -202,10 +254,22 @@ def basis(opened: work_items.Opened) -> list[tuple[str, list[str]]]:
         plan = records.current(g.session, opened.case.id, "rectification_plan")
         rows = plan.answers.get("items", []) if plan else []
         names = {str(person_id): name for person_id, name in people.names(g.session, [row.get("owner") for row in rows])}
-        found.append((_("整改方案"), [
-            _("%(action)s（%(owner)s，%(due)s 前；完成标准：%(done_when)s）", action=row.get("action"), owner=names.get(row.get("owner"), ""),
-              due=(row.get("due") or {}).get("v", ""), done_when=row.get("done_when")) for row in rows
-        ] or [_("无需整改。")]))
+        found.append(
+            (
+                _("整改方案"),
+                [
+                    _(
+                        "%(action)s（%(owner)s，%(due)s 前；完成标准：%(done_when)s）",
+                        action=row.get("action"),
+                        owner=names.get(row.get("owner"), ""),
+                        due=(row.get("due") or {}).get("v", ""),
+                        done_when=row.get("done_when"),
+                    )
+                    for row in rows
+                ]
+                or [_("无需整改。")],
+            )
+        )
     return found
 
 
@@ -335,7 +399,7 @@ def _upload(opened: work_items.Opened, filled: Filled, field: str) -> ResponseRe
     return _task(again, Filled(again.form, again.context, sent=MultiDict(request.form)), problem=problem, status=422 if problem else 200)
 
 
-def _unattach(opened: work_items.Opened, filled: Filled, attachment: str) -> ResponseReturnValue:
+def _unattach(opened: work_items.Opened, _filled: Filled, attachment: str) -> ResponseReturnValue:
     if not _is_uuid(attachment):
         raise errors.InvalidInput
     attachments.remove(g.session, g.actor, UUID(attachment))
@@ -357,7 +421,9 @@ def _attach(opened: work_items.Opened, only: str) -> str:
         if opened.item.person_id != g.actor.person_id:
             work_items.claim(g.session, g.actor, opened.item.id)
         try:
-            attachments.store(g.session, g.actor, opened.item.id, field, sent.stream.read(attachments.MAX_BYTES + 1), kind if kind in kinds else "other")
+            attachments.store(
+                g.session, g.actor, opened.item.id, field, sent.stream.read(attachments.MAX_BYTES + 1), kind if kind in kinds else "other"
+            )
         except attachments.FileRefused as error:
             return sentence(error)
     return ""
@@ -374,8 +440,10 @@ def autosave(item_id: UUID) -> ResponseReturnValue:
     _save(opened, filled)
     tree = filled.tree(show_errors=False)
     return {
-        "saved": _("%(time)s 已存", time=clock_time(work_items.saved_at(g.session, g.actor, item_id))), **filled.visibility(),
-        "missing_text": missing_text(tree), "sections": {node.id: section_text(node) for node in tree if node.entry.type == "group"},
+        "saved": _("%(time)s 已存", time=clock_time(work_items.saved_at(g.session, g.actor, item_id))),
+        **filled.visibility(),
+        "missing_text": missing_text(tree),
+        "sections": {node.id: section_text(node) for node in tree if node.entry.type == "group"},
     }
 
 
@@ -393,9 +461,19 @@ def review(item_id: UUID) -> ResponseReturnValue:
     tree = filled.tree()
     labels = {node.path: node.label for top in tree for node in top.inputs() if node.path}
     return render_template(
-        "work_items/review.html", opened=opened, item=opened.item, form=opened.form, tree=tree, draft=opened.draft, key=uuid.uuid4().hex,
-        warnings=filled.checked.warnings if filled.checked else [], dropped=[labels.get(path, "") for path in checked.dropped],
-        files=attachments.listed(g.session, item_id), about=about(opened), reference=reference(opened), shown=shown,
+        "work_items/review.html",
+        opened=opened,
+        item=opened.item,
+        form=opened.form,
+        tree=tree,
+        draft=opened.draft,
+        key=uuid.uuid4().hex,
+        warnings=filled.checked.warnings if filled.checked else [],
+        dropped=[labels.get(path, "") for path in checked.dropped],
+        files=attachments.listed(g.session, item_id),
+        about=about(opened),
+        reference=reference(opened),
+        shown=shown,
     )
 
 
@@ -432,8 +510,13 @@ def _hand_in(opened: work_items.Opened, filled: Filled, key: str) -> ResponseRet
     except Exception as error:
         g.session.rollback()
         number = incidents.keep_hand_in(application().sessions, g.actor, item_id, values, key, error)
-        return error_page(500, _("系统没能完成这一步"), _("个案没有改变，您的草稿还在。已记下并通知维护人员；事件编号不含个人信息，可以转告。"),
-                          number=number, item_id=item_id)
+        return error_page(
+            500,
+            _("系统没能完成这一步"),
+            _("个案没有改变，您的草稿还在。已记下并通知维护人员；事件编号不含个人信息，可以转告。"),
+            number=number,
+            item_id=item_id,
+        )
     return _done(done)
 
 

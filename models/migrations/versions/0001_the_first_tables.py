@@ -1,4 +1,4 @@
-"""The first tables"""
+"""The first tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,9 +30,7 @@ def upgrade() -> None:
         sa.Column("row_number", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("clock_ahead_s", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint(
-            "realm = 'demo' OR clock_ahead_s = 0", name=op.f("ck_installation_true_clock_in_production")
-        ),
+        sa.CheckConstraint("realm = 'demo' OR clock_ahead_s = 0", name=op.f("ck_installation_true_clock_in_production")),
         sa.CheckConstraint("realm IN ('production', 'demo')", name=op.f("ck_installation_realm")),
         sa.CheckConstraint("row_number = 1", name=op.f("ck_installation_one_row")),
         sa.PrimaryKeyConstraint("realm", name=op.f("pk_installation")),
@@ -91,18 +89,14 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("path LIKE '/%/'", name=op.f("ck_organisations_path_shape")),
         sa.CheckConstraint("parent_id IS NULL OR parent_id <> id", name=op.f("ck_organisations_not_its_own_parent")),
-        sa.ForeignKeyConstraint(
-            ["parent_id"], ["organisations.id"], name=op.f("fk_organisations_parent_id_organisations")
-        ),
+        sa.ForeignKeyConstraint(["parent_id"], ["organisations.id"], name=op.f("fk_organisations_parent_id_organisations")),
         sa.ForeignKeyConstraint(["profile_id"], ["profiles.id"], name=op.f("fk_organisations_profile_id_profiles")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisations")),
         sa.UniqueConstraint("code", name=op.f("uq_organisations_code")),
         sa.UniqueConstraint("path", name=op.f("uq_organisations_path")),
     )
     op.create_index(op.f("ix_organisations_parent_id"), "organisations", ["parent_id"], unique=False)
-    op.create_index(
-        "ix_organisations_path", "organisations", ["path"], unique=False, postgresql_ops={"path": "text_pattern_ops"}
-    )
+    op.create_index("ix_organisations_path", "organisations", ["path"], unique=False, postgresql_ops={"path": "text_pattern_ops"})
     op.create_table(
         "people",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -129,9 +123,7 @@ def upgrade() -> None:
         sa.Column("theme", sa.String(length=8), nullable=False),
         sa.Column("text_size", sa.Integer(), nullable=False),
         sa.Column("has_single_keys", sa.Boolean(), nullable=False),
-        sa.CheckConstraint(
-            "title IN ('resident', 'attending', 'associate_chief', 'chief')", name=op.f("ck_people_title")
-        ),
+        sa.CheckConstraint("title IN ('resident', 'attending', 'associate_chief', 'chief')", name=op.f("ck_people_title")),
         sa.CheckConstraint("failed_sign_ins >= 0", name=op.f("ck_people_failed_sign_ins")),
         sa.CheckConstraint("text_size IN (100, 115, 130)", name=op.f("ck_people_text_size")),
         sa.CheckConstraint("username = lower(username)", name=op.f("ck_people_username_lower")),
@@ -168,9 +160,7 @@ def upgrade() -> None:
             name=op.f("ck_appointments_role"),
         ),
         sa.CheckConstraint("until_on IS NULL OR until_on >= from_on", name=op.f("ck_appointments_days_in_order")),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_appointments_organisation_id_organisations")
-        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name=op.f("fk_appointments_organisation_id_organisations")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_appointments_person_id_people")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_appointments")),
         sa.UniqueConstraint(
@@ -187,12 +177,8 @@ def upgrade() -> None:
         "appointments",
         ["person_id"],
         unique=True,
-        sqlite_where=sa.text(
-            "until_on IS NULL AND role IN ('system_administrator', 'security_administrator', 'audit_administrator')"
-        ),
-        postgresql_where=sa.text(
-            "until_on IS NULL AND role IN ('system_administrator', 'security_administrator', 'audit_administrator')"
-        ),
+        sqlite_where=sa.text("until_on IS NULL AND role IN ('system_administrator', 'security_administrator', 'audit_administrator')"),
+        postgresql_where=sa.text("until_on IS NULL AND role IN ('system_administrator', 'security_administrator', 'audit_administrator')"),
     )
     op.create_table(
         "procedure_versions",
@@ -206,12 +192,8 @@ def upgrade() -> None:
         sa.Column("activated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("number > 0", name=op.f("ck_procedure_versions_number_positive")),
-        sa.ForeignKeyConstraint(
-            ["deployed_by_id"], ["people.id"], name=op.f("fk_procedure_versions_deployed_by_id_people")
-        ),
-        sa.ForeignKeyConstraint(
-            ["procedure_id"], ["procedures.id"], name=op.f("fk_procedure_versions_procedure_id_procedures")
-        ),
+        sa.ForeignKeyConstraint(["deployed_by_id"], ["people.id"], name=op.f("fk_procedure_versions_deployed_by_id_people")),
+        sa.ForeignKeyConstraint(["procedure_id"], ["procedures.id"], name=op.f("fk_procedure_versions_procedure_id_procedures")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_procedure_versions")),
         sa.UniqueConstraint("procedure_id", "digest", name=op.f("uq_procedure_versions_procedure_id_digest")),
         sa.UniqueConstraint("procedure_id", "number", name=op.f("uq_procedure_versions_procedure_id_number")),
@@ -262,16 +244,12 @@ def upgrade() -> None:
             "(state IN ('closed', 'merged', 'out_of_scope', 'converted')) = (ended_at IS NOT NULL)",
             name=op.f("ck_cases_end_dated"),
         ),
-        sa.CheckConstraint(
-            "hold_reason IN ('autopsy', 'police', 'dispute', 'other')", name=op.f("ck_cases_hold_reason")
-        ),
+        sa.CheckConstraint("hold_reason IN ('autopsy', 'police', 'dispute', 'other')", name=op.f("ck_cases_hold_reason")),
         sa.CheckConstraint(
             "kind IN ('maternal_death', 'maternal_death_late', 'pregnancy_associated', 'neonatal_death', 'infant_death', 'u5_death', 'perinatal_death', 'maternal_near_miss', 'neonatal_near_miss')",
             name=op.f("ck_cases_kind"),
         ),
-        sa.CheckConstraint(
-            "number IS NOT NULL OR state IN ('notified', 'merged')", name=op.f("ck_cases_opened_has_number")
-        ),
+        sa.CheckConstraint("number IS NOT NULL OR state IN ('notified', 'merged')", name=op.f("ck_cases_opened_has_number")),
         sa.CheckConstraint(
             "state IN ('notified', 'opened', 'reported', 'verified', 'investigating', 'prepared', 'in_review', 'concluded', 'signed', 'rectifying', 'closed', 'merged', 'out_of_scope', 'converted')",
             name=op.f("ck_cases_state"),
@@ -285,9 +263,7 @@ def upgrade() -> None:
             ["procedure_versions.id"],
             name=op.f("fk_cases_procedure_version_id_procedure_versions"),
         ),
-        sa.ForeignKeyConstraint(
-            ["profile_version_id"], ["profile_versions.id"], name=op.f("fk_cases_profile_version_id_profile_versions")
-        ),
+        sa.ForeignKeyConstraint(["profile_version_id"], ["profile_versions.id"], name=op.f("fk_cases_profile_version_id_profile_versions")),
         sa.ForeignKeyConstraint(["township_id"], ["organisations.id"], name=op.f("fk_cases_township_id_organisations")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
         sa.UniqueConstraint("number", name=op.f("uq_cases_number")),
@@ -302,9 +278,7 @@ def upgrade() -> None:
         sa.Column("path", sa.String(length=120), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("path NOT LIKE '/%' AND path NOT LIKE '%..%'", name=op.f("ck_procedure_files_path_inside")),
-        sa.ForeignKeyConstraint(
-            ["version_id"], ["procedure_versions.id"], name=op.f("fk_procedure_files_version_id_procedure_versions")
-        ),
+        sa.ForeignKeyConstraint(["version_id"], ["procedure_versions.id"], name=op.f("fk_procedure_files_version_id_procedure_versions")),
         sa.PrimaryKeyConstraint("version_id", "path", name=op.f("pk_procedure_files")),
     )
     op.create_table(
@@ -323,15 +297,11 @@ def upgrade() -> None:
             name=op.f("fk_accountability_files_organisation_id_organisations"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accountability_files")),
-        sa.UniqueConstraint(
-            "case_id", "course", "trigger", name=op.f("uq_accountability_files_case_id_course_trigger")
-        ),
+        sa.UniqueConstraint("case_id", "course", "trigger", name=op.f("uq_accountability_files_case_id_course_trigger")),
         sa.UniqueConstraint("number", name=op.f("uq_accountability_files_number")),
     )
     op.create_index(op.f("ix_accountability_files_case_id"), "accountability_files", ["case_id"], unique=False)
-    op.create_index(
-        op.f("ix_accountability_files_organisation_id"), "accountability_files", ["organisation_id"], unique=False
-    )
+    op.create_index(op.f("ix_accountability_files_organisation_id"), "accountability_files", ["organisation_id"], unique=False)
     op.create_table(
         "case_links",
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -360,9 +330,7 @@ def upgrade() -> None:
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("capacity", sa.String(length=20), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_case_parties_case_id_cases")),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_case_parties_organisation_id_organisations")
-        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name=op.f("fk_case_parties_organisation_id_organisations")),
         sa.PrimaryKeyConstraint("case_id", "organisation_id", "capacity", name=op.f("pk_case_parties")),
     )
     op.create_index(op.f("ix_case_parties_organisation_id"), "case_parties", ["organisation_id"], unique=False)
@@ -389,13 +357,9 @@ def upgrade() -> None:
             name=op.f("ck_deadlines_instants_in_order"),
         ),
         sa.CheckConstraint("kind IN ('limit', 'timer')", name=op.f("ck_deadlines_kind")),
-        sa.CheckConstraint(
-            "warned IN ('none', 'amber', 'red', 'overdue', 'escalated')", name=op.f("ck_deadlines_warned")
-        ),
+        sa.CheckConstraint("warned IN ('none', 'amber', 'red', 'overdue', 'escalated')", name=op.f("ck_deadlines_warned")),
         sa.CheckConstraint("attempts >= 0", name=op.f("ck_deadlines_attempts")),
-        sa.CheckConstraint(
-            "next_at IS NULL OR (met_at IS NULL AND withdrawn_at IS NULL)", name=op.f("ck_deadlines_over_is_quiet")
-        ),
+        sa.CheckConstraint("next_at IS NULL OR (met_at IS NULL AND withdrawn_at IS NULL)", name=op.f("ck_deadlines_over_is_quiet")),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_deadlines_case_id_cases")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deadlines")),
     )
@@ -499,12 +463,8 @@ def upgrade() -> None:
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("(checked_by_id IS NULL) = (checked_at IS NULL)", name=op.f("ck_packets_check_whole")),
-        sa.CheckConstraint(
-            "checked_by_id IS NULL OR checked_by_id <> redacted_by_id", name=op.f("ck_packets_two_people")
-        ),
-        sa.CheckConstraint(
-            "released_at IS NULL OR checked_by_id IS NOT NULL", name=op.f("ck_packets_checked_before_release")
-        ),
+        sa.CheckConstraint("checked_by_id IS NULL OR checked_by_id <> redacted_by_id", name=op.f("ck_packets_two_people")),
+        sa.CheckConstraint("released_at IS NULL OR checked_by_id IS NOT NULL", name=op.f("ck_packets_checked_before_release")),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_packets_case_id_cases")),
         sa.ForeignKeyConstraint(["checked_by_id"], ["people.id"], name=op.f("fk_packets_checked_by_id_people")),
         sa.ForeignKeyConstraint(["redacted_by_id"], ["people.id"], name=op.f("fk_packets_redacted_by_id_people")),
@@ -577,9 +537,7 @@ def upgrade() -> None:
         sa.Column("element", sa.String(length=80), nullable=True),
         sa.Column("person_id", sa.Uuid(), nullable=True),
         sa.Column("content", sa.JSON(none_as_null=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["file_id"], ["accountability_files.id"], name=op.f("fk_crossings_file_id_accountability_files")
-        ),
+        sa.ForeignKeyConstraint(["file_id"], ["accountability_files.id"], name=op.f("fk_crossings_file_id_accountability_files")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_crossings_person_id_people")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_crossings")),
     )
@@ -612,23 +570,17 @@ def upgrade() -> None:
             name=op.f("ck_notices_case_kind"),
         ),
         sa.CheckConstraint("hop IN ('village', 'township', 'facility', 'other')", name=op.f("ck_notices_hop")),
-        sa.CheckConstraint(
-            "receipt_method IN ('phone', 'in_person', 'network')", name=op.f("ck_notices_receipt_method")
-        ),
+        sa.CheckConstraint("receipt_method IN ('phone', 'in_person', 'network')", name=op.f("ck_notices_receipt_method")),
         sa.CheckConstraint("(received_at IS NULL) = (receiver_id IS NULL)", name=op.f("ck_notices_receipt_whole")),
         sa.CheckConstraint("event_at <= learned_at", name=op.f("ck_notices_event_before_learned")),
         sa.CheckConstraint("learned_at <= notified_at", name=op.f("ck_notices_learned_before_notified")),
-        sa.CheckConstraint(
-            "received_at IS NULL OR notified_at <= received_at", name=op.f("ck_notices_notified_before_received")
-        ),
+        sa.CheckConstraint("received_at IS NULL OR notified_at <= received_at", name=op.f("ck_notices_notified_before_received")),
         sa.CheckConstraint(
             "receiver_id IS NULL OR reporter_id IS NULL OR receiver_id <> reporter_id",
             name=op.f("ck_notices_two_people"),
         ),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_notices_case_id_cases")),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_notices_organisation_id_organisations")
-        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name=op.f("fk_notices_organisation_id_organisations")),
         sa.ForeignKeyConstraint(["receiver_id"], ["people.id"], name=op.f("fk_notices_receiver_id_people")),
         sa.ForeignKeyConstraint(["record_id"], ["records.id"], name=op.f("fk_notices_record_id_records")),
         sa.ForeignKeyConstraint(["recorded_by_id"], ["people.id"], name=op.f("fk_notices_recorded_by_id_people")),
@@ -691,21 +643,15 @@ def upgrade() -> None:
             name=op.f("ck_rectification_items_verified_by_another"),
         ),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_rectification_items_case_id_cases")),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_rectification_items_organisation_id_organisations")
-        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name=op.f("fk_rectification_items_organisation_id_organisations")),
         sa.ForeignKeyConstraint(["owner_id"], ["people.id"], name=op.f("fk_rectification_items_owner_id_people")),
         sa.ForeignKeyConstraint(["record_id"], ["records.id"], name=op.f("fk_rectification_items_record_id_records")),
-        sa.ForeignKeyConstraint(
-            ["verified_by_id"], ["people.id"], name=op.f("fk_rectification_items_verified_by_id_people")
-        ),
+        sa.ForeignKeyConstraint(["verified_by_id"], ["people.id"], name=op.f("fk_rectification_items_verified_by_id_people")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rectification_items")),
         sa.UniqueConstraint("number", name=op.f("uq_rectification_items_number")),
     )
     op.create_index(op.f("ix_rectification_items_case_id"), "rectification_items", ["case_id"], unique=False)
-    op.create_index(
-        op.f("ix_rectification_items_organisation_id"), "rectification_items", ["organisation_id"], unique=False
-    )
+    op.create_index(op.f("ix_rectification_items_organisation_id"), "rectification_items", ["organisation_id"], unique=False)
     op.create_index(op.f("ix_rectification_items_owner_id"), "rectification_items", ["owner_id"], unique=False)
     op.create_table(
         "work_items",
@@ -732,9 +678,7 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("completed_by_id", sa.Uuid(), nullable=True),
         sa.Column("command_key", sa.String(length=64), nullable=True),
-        sa.CheckConstraint(
-            "(state = 'completed') = (completed_at IS NOT NULL)", name=op.f("ck_work_items_completion_dated")
-        ),
+        sa.CheckConstraint("(state = 'completed') = (completed_at IS NOT NULL)", name=op.f("ck_work_items_completion_dated")),
         sa.CheckConstraint(
             "(state = 'ready') = (person_id IS NULL) OR state IN ('completed', 'exited')",
             name=op.f("ck_work_items_ready_is_free"),
@@ -743,26 +687,18 @@ def upgrade() -> None:
             "role IN ('village_reporter', 'township_reporter', 'facility_reporter', 'obstetric_safety_office', 'unit_head', 'qc_officer', 'mch_head', 'investigator', 'redaction_officer', 'committee_chair', 'committee_deputy', 'committee_member', 'secretary', 'health_administration', 'accountability_officer', 'rectification_owner', 'verifier', 'upper_reviewer', 'process_administrator', 'system_administrator', 'security_administrator', 'audit_administrator')",
             name=op.f("ck_work_items_role"),
         ),
-        sa.CheckConstraint(
-            "state <> 'completed' OR completed_by_id IS NOT NULL", name=op.f("ck_work_items_completion_signed")
-        ),
-        sa.CheckConstraint(
-            "state <> 'reserved' OR person_id IS NOT NULL", name=op.f("ck_work_items_reserved_by_someone")
-        ),
+        sa.CheckConstraint("state <> 'completed' OR completed_by_id IS NOT NULL", name=op.f("ck_work_items_completion_signed")),
+        sa.CheckConstraint("state <> 'reserved' OR person_id IS NOT NULL", name=op.f("ck_work_items_reserved_by_someone")),
         sa.CheckConstraint("state IN ('ready', 'reserved', 'completed', 'exited')", name=op.f("ck_work_items_state")),
         sa.CheckConstraint(
             "excluded_id IS NULL OR completed_by_id IS NULL OR excluded_id <> completed_by_id",
             name=op.f("ck_work_items_four_eyes_done"),
         ),
-        sa.CheckConstraint(
-            "excluded_id IS NULL OR person_id IS NULL OR excluded_id <> person_id", name=op.f("ck_work_items_four_eyes")
-        ),
+        sa.CheckConstraint("excluded_id IS NULL OR person_id IS NULL OR excluded_id <> person_id", name=op.f("ck_work_items_four_eyes")),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_work_items_case_id_cases")),
         sa.ForeignKeyConstraint(["completed_by_id"], ["people.id"], name=op.f("fk_work_items_completed_by_id_people")),
         sa.ForeignKeyConstraint(["excluded_id"], ["people.id"], name=op.f("fk_work_items_excluded_id_people")),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_work_items_organisation_id_organisations")
-        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name=op.f("fk_work_items_organisation_id_organisations")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_work_items_person_id_people")),
         sa.ForeignKeyConstraint(
             ["rectification_item_id"],
@@ -793,9 +729,7 @@ def upgrade() -> None:
         sa.CheckConstraint("size > 0 AND ordinal > 0", name=op.f("ck_attachments_sizes_positive")),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_attachments_case_id_cases")),
         sa.ForeignKeyConstraint(["uploaded_by_id"], ["people.id"], name=op.f("fk_attachments_uploaded_by_id_people")),
-        sa.ForeignKeyConstraint(
-            ["work_item_id"], ["work_items.id"], name=op.f("fk_attachments_work_item_id_work_items")
-        ),
+        sa.ForeignKeyConstraint(["work_item_id"], ["work_items.id"], name=op.f("fk_attachments_work_item_id_work_items")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
         sa.UniqueConstraint("case_id", "kind", "ordinal", name=op.f("uq_attachments_case_id_kind_ordinal")),
     )
@@ -820,9 +754,7 @@ def upgrade() -> None:
         sa.Column("attachment_id", sa.Uuid(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["attachment_id"], ["attachments.id"], name=op.f("fk_attachment_parts_attachment_id_attachments")
-        ),
+        sa.ForeignKeyConstraint(["attachment_id"], ["attachments.id"], name=op.f("fk_attachment_parts_attachment_id_attachments")),
         sa.PrimaryKeyConstraint("attachment_id", "position", name=op.f("pk_attachment_parts")),
     )
     op.create_table(
@@ -840,9 +772,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(source = 'draft') = (draft_id IS NOT NULL)", name=op.f("ck_subjects_draft_known")),
         sa.CheckConstraint("source IN ('case', 'record', 'draft')", name=op.f("ck_subjects_source")),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_subjects_case_id_cases")),
-        sa.ForeignKeyConstraint(
-            ["draft_id"], ["drafts.id"], name=op.f("fk_subjects_draft_id_drafts"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["draft_id"], ["drafts.id"], name=op.f("fk_subjects_draft_id_drafts"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subjects")),
         sa.UniqueConstraint("source", "source_id", name=op.f("uq_subjects_source_source_id")),
     )
@@ -923,12 +853,8 @@ def downgrade() -> None:
     op.drop_index(
         "uq_appointments_one_administrator",
         table_name="appointments",
-        sqlite_where=sa.text(
-            "until_on IS NULL AND role IN ('system_administrator', 'security_administrator', 'audit_administrator')"
-        ),
-        postgresql_where=sa.text(
-            "until_on IS NULL AND role IN ('system_administrator', 'security_administrator', 'audit_administrator')"
-        ),
+        sqlite_where=sa.text("until_on IS NULL AND role IN ('system_administrator', 'security_administrator', 'audit_administrator')"),
+        postgresql_where=sa.text("until_on IS NULL AND role IN ('system_administrator', 'security_administrator', 'audit_administrator')"),
     )
     op.drop_index(op.f("ix_appointments_organisation_id"), table_name="appointments")
     op.drop_table("appointments")

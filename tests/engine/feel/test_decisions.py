@@ -143,9 +143,7 @@ def test_any_wants_equal_results(environment):
         simple("ANY", OVERLAP).decide("d", {"x": 8}, environment)
 
 
-@pytest.mark.parametrize(
-    ("policy", "default"), [("UNIQUE", "9"), ("COLLECT", "9"), ("PRIORITY", "9"), ("FIRST", "x * 2")]
-)
+@pytest.mark.parametrize(("policy", "default"), [("UNIQUE", "9"), ("COLLECT", "9"), ("PRIORITY", "9"), ("FIRST", "x * 2")])
 def test_a_default_is_given_when_nothing_matches(environment, policy, default):
     found = simple(policy, OVERLAP, default=default).decide("d", {"x": -1}, environment)
     assert found == (-2 if "x" in default else 9)
@@ -176,9 +174,7 @@ def test_several_inputs_and_outputs(environment):
 
 
 def test_defaults_of_several_outputs(environment):
-    logic = table(
-        "UNIQUE", [("x", None, None)], [("a", None, None, "1"), ("b", None, None, None)], [(["> 1"], ["2", "3"])]
-    )
+    logic = table("UNIQUE", [("x", None, None)], [("a", None, None, "1"), ("b", None, None, None)], [(["> 1"], ["2", "3"])])
     found = decisions.read(model(given("x"), decision("d", logic, ["i_x"]))).decide("d", {"x": 0}, environment)
     assert found == {"a": 1, "b": None}
 
@@ -229,9 +225,7 @@ def test_names_of_the_environment_are_seen_and_told(environment):
 
 
 def test_what_was_decided_before_does_not_stand_in_for_a_decision(environment):
-    sound = decisions.read(
-        model(given("x"), decision("a", literal("x + 1"), ["i_x"]), decision("b", literal("a * 2"), ["d_a"]))
-    )
+    sound = decisions.read(model(given("x"), decision("a", literal("x + 1"), ["i_x"]), decision("b", literal("a * 2"), ["d_a"])))
     assert sound.decide("b", {"x": 1, "a": 100, "b": 100}, environment) == 4
 
 
@@ -292,13 +286,10 @@ def test_boxed_conditional_filter_and_loops(environment):
             given("xs"),
             decision(
                 "if",
-                f"<conditional><if>{literal('count(xs) > 1')}</if><then>{literal('1')}</then>"
-                f"<else>{literal('2')}</else></conditional>",
+                f"<conditional><if>{literal('count(xs) > 1')}</if><then>{literal('1')}</then><else>{literal('2')}</else></conditional>",
                 ["i_xs"],
             ),
-            decision(
-                "filter", f"<filter><in>{literal('xs')}</in><match>{literal('item > 1')}</match></filter>", ["i_xs"]
-            ),
+            decision("filter", f"<filter><in>{literal('xs')}</in><match>{literal('item > 1')}</match></filter>", ["i_xs"]),
             decision("nth", f"<filter><in>{literal('xs')}</in><match>{literal('-1')}</match></filter>", ["i_xs"]),
             decision("for", loop("for", literal("n * 2")), ["i_xs"]),
             decision("running", loop("for", literal("count(partial)")), ["i_xs"]),
@@ -329,9 +320,7 @@ def knowledge(name, parameters, body, type_ref=None, requires=""):
 
 
 def test_knowledge_models_and_invocations(environment):
-    binding = (
-        f'<binding><parameter name="b"/>{literal("2")}</binding><binding><parameter name="a"/>{literal("10")}</binding>'
-    )
+    binding = f'<binding><parameter name="b"/>{literal("2")}</binding><binding><parameter name="a"/>{literal("10")}</binding>'
     sound = decisions.read(
         model(
             knowledge("minus", [("a", "number"), ("b", "number")], literal("a - b"), "number"),
@@ -518,9 +507,7 @@ def test_decisions_that_are_not_there(environment):
             "kind PMML",
         ),
         (
-            model(
-                decision("d", '<literalExpression expressionLanguage="urn:python"><text>1</text></literalExpression>')
-            ),
+            model(decision("d", '<literalExpression expressionLanguage="urn:python"><text>1</text></literalExpression>')),
             "language",
         ),
         (model(decision("a", literal("b"), ["d_b"]), decision("b", literal("a"), ["d_a"])), "requires itself"),

@@ -214,9 +214,7 @@ def test_an_empty_list_is_filtered_without_asking_what_its_items_would_have(feel
 
 
 def test_a_script_sees_its_own_results(environment):
-    results = script(
-        [("due", "add working days(today(), 2)"), ("late", "due < today()"), ("due", 'due + @"P1D"')], {}, environment
-    )
+    results = script([("due", "add working days(today(), 2)"), ("late", "due < today()"), ("due", 'due + @"P1D"')], {}, environment)
     assert results == {"due": {"$": "d", "v": "2026-11-25"}, "late": False}
 
 

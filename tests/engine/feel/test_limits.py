@@ -46,15 +46,9 @@ SLOW = {
     "doubling escapes": nested_context(60, '"\\\\"', "string([{0}])"),
     "long join": 'string join(for i in 1..30000 return string(i), "' + "-" * 5000 + '")',
     "many long texts": 'for i in 1..50000 return "' + "中" * 5000 + '" + string(i)',
-    "many slices": '{s: "'
-    + "👶" * 9000
-    + '", t: '
-    + "+".join(["s"] * 20)
-    + ", r: for i in 1..5000 return substring(t, 1 + i)}",
+    "many slices": '{s: "' + "👶" * 9000 + '", t: ' + "+".join(["s"] * 20) + ", r: for i in 1..5000 return substring(t, 1 + i)}",
     "searching": 'for i in 1..50000 return contains("' + "a" * 9000 + 'b", "' + "a" * 4000 + 'b")',
-    "comparing long texts": '{s: "'
-    + "中" * 9000
-    + '", a: s + s + s, b: s + s + s, r: for i in 1..30000 return a = b}.r',
+    "comparing long texts": '{s: "' + "中" * 9000 + '", a: s + s + s, b: s + s + s, r: for i in 1..30000 return a = b}.r',
     "growing list": "{a: for i in 1..20000 return i, r: for i in 1..20000 return append(a, i)}",
     "sorting": "{a: for i in 1..15000 return string(20000 - i), r: sort(a)}",
     "sorting by function": "{a: for i in 1..20000 return 20000 - i, r: sort(a, function(x, y) x < y)}",
@@ -63,8 +57,7 @@ SLOW = {
     "partial results": "for i in 1..40000 return partial",
     "many contexts": "for i in 1..40000 return {a: {b: {c: [i, i, {d: i}]}}}",
     "projections": "{a: for i in 1..20000 return {k: i}, r: for x in 1..5000 return a.k}",
-    "growing context": "{c: context(for i in 1..9000 return {key: string(i), value: i}), "
-    "r: for i in 1..9000 return context put(c, string(i), 0)}",
+    "growing context": "{c: context(for i in 1..9000 return {key: string(i), value: i}), r: for i in 1..9000 return context put(c, string(i), 0)}",
     "zones": 'for i in 1..33000 return now() < @"2020-01-01T00:00:00@Europe/Paris"',
     "moving zones": 'for i in 1..33000 return date and time(now(), "Europe/Paris")',
     "shared lists": SHARED,

@@ -30,9 +30,7 @@ def test_logic_stops_when_the_result_is_sure(feel):
     assert feel("true or missing") is True
 
 
-@pytest.mark.parametrize(
-    ("text", "result"), [('"a" and true', None), ("1 or true", True), ("not(1)", None), ("not(null)", None)]
-)
+@pytest.mark.parametrize(("text", "result"), [('"a" and true', None), ("1 or true", True), ("not(1)", None), ("not(null)", None)])
 def test_what_is_no_boolean_counts_as_unknown(lenient, text, result):
     assert lenient(text)[0] is result
 

@@ -25,10 +25,7 @@ SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}"
 NUMERIC = {"decimal", "double", "float", "int", "integer", "long"}
 READERS = {"date": read_date, "time": read_time, "dateTime": read_date_time, "duration": read_duration}
 
-EXTERNAL_JAVA = {
-    f"0076-feel-external-java {name}"
-    for name in ["boxed_001", "varargs_001", *(f"literal_{number:03}" for number in range(1, 13))]
-}
+EXTERNAL_JAVA = {f"0076-feel-external-java {name}" for name in ["boxed_001", "varargs_001", *(f"literal_{number:03}" for number in range(1, 13))]}
 """Results that come from functions in Java. The model is refused when it is read."""
 
 

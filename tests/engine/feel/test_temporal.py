@@ -45,23 +45,17 @@ def test_dates_are_written_as_read(text):
     assert str(temporal.read_date(text)) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["2026-13-01", "2026-02-29", "2026-1-1", "02026-01-01", "20260101", "9999999999-01-01", ""]
-)
+@pytest.mark.parametrize("text", ["2026-13-01", "2026-02-29", "2026-1-1", "02026-01-01", "20260101", "9999999999-01-01", ""])
 def test_no_date(text):
     assert temporal.read_date(text) is None
 
 
-@pytest.mark.parametrize(
-    "text", ["10:20:30", "10:20:30.5", "10:20:30Z", "10:20:30-05:30", "10:20:30+00:00:01", "10:20:30@Asia/Shanghai"]
-)
+@pytest.mark.parametrize("text", ["10:20:30", "10:20:30.5", "10:20:30Z", "10:20:30-05:30", "10:20:30+00:00:01", "10:20:30@Asia/Shanghai"])
 def test_times_are_written_as_read(text):
     assert str(temporal.read_time(text)) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["24:00:01", "10:60:00", "10:00", "10:00:00+19:00", "10:00:00@Mars/Base", "1:00:00", "10:00:00z"]
-)
+@pytest.mark.parametrize("text", ["24:00:01", "10:60:00", "10:00", "10:00:00+19:00", "10:00:00@Mars/Base", "1:00:00", "10:00:00z"])
 def test_no_time(text):
     assert temporal.read_time(text) is None
 
@@ -97,9 +91,7 @@ def test_named_zones_follow_their_clocks(feel):
     winter = feel('@"2026-01-15T12:00:00@Europe/Paris"')
     summer = feel('@"2026-07-15T12:00:00@Europe/Paris"')
     assert (winter.utcoffset(), summer.utcoffset()) == (timedelta(hours=1), timedelta(hours=2))
-    assert feel('@"2026-07-15T12:00:00@Europe/Paris" - @"2026-01-15T12:00:00@Europe/Paris"') == timedelta(
-        days=181, hours=-1
-    )
+    assert feel('@"2026-07-15T12:00:00@Europe/Paris" - @"2026-01-15T12:00:00@Europe/Paris"') == timedelta(days=181, hours=-1)
 
 
 def test_seconds_move_the_instant_and_months_the_calendar_across_a_change_of_clocks(feel):

@@ -95,9 +95,7 @@ def test_forms(environment, text, value, passes):
 def test_reasons_are_told(environment):
     reasons = []
     assert unary_test("> 5", "six", {}, environment, reasons=reasons) is False
-    assert [(reason.kind, reason.message) for reason in reasons] == [
-        ("not comparable", "cannot compare string with number")
-    ]
+    assert [(reason.kind, reason.message) for reason in reasons] == [("not comparable", "cannot compare string with number")]
 
 
 def test_mistakes_are_raised_or_false(environment):

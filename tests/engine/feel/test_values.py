@@ -28,12 +28,8 @@ from engine.feel import (
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
 KEYS = TEXTS.filter(lambda key: key not in ("__proto__", "typename")) | st.just("$")
-ZONES = st.sampled_from(
-    [None, UTC, ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Paris"), timezone(timedelta(hours=-9.5))]
-)
-NUMBERS = st.integers(-(10**33), 10**33) | st.decimals(
-    allow_nan=False, allow_infinity=False, places=8, min_value=-(10**20), max_value=10**20
-)
+ZONES = st.sampled_from([None, UTC, ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Paris"), timezone(timedelta(hours=-9.5))])
+NUMBERS = st.integers(-(10**33), 10**33) | st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**20), max_value=10**20)
 SCALARS = (
     st.none()
     | st.booleans()
@@ -53,9 +49,7 @@ SCALARS = (
     )
     | st.builds(lambda end: Range(None, end, None, False), st.dates())
 )
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
-)
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12)
 
 
 @given(VALUES)

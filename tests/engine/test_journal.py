@@ -1,0 +1,246 @@
+"""The memory of who did and read what: what cannot be written there does not happen, what is written there stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from engine import (
+    attachments,
+    calendars,
+    cases,
+    clock,
+    conclusions,
+    journal,
+    notices,
+    organisations,
+    packets,
+    people,
+    rectifications,
+    work_items,
+    worker,
+)
+from engine.transaction import transaction
+from models import DayKind, HoldReason, JournalEntry, Role
+from tests.engine.conftest import At
+from tests.worlds import World, fingerprint
+from web.demo.player import PAPER
+
+Act = Callable[[World, Session], object]
+FULL = {
+    "sqlite": ["CREATE TRIGGER full BEFORE INSERT ON journal_entries BEGIN SELECT RAISE(ABORT, 'the journal is full'); END"],
+    "postgresql": [
+        "CREATE FUNCTION full_up() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'the journal is full'; END $$ LANGUAGE plpgsql",
+        "CREATE TRIGGER full_up BEFORE INSERT ON journal_entries FOR EACH ROW EXECUTE FUNCTION full_up()",
+    ],
+}
+
+
+def fill(world: World) -> None:
+    """Let the database refuse every further entry."""
+    for text in FULL[world.engine.dialect.name]:
+        world.session.execute(sa.text(text))
+    world.session.commit()
+
+
+def claimed(world: World, element: str, who: str) -> None:
+    work_items.claim(world.session, world.actor(who), world.item(element).id)
+    world.session.commit()
+
+
+def hand_in(world: World, session: Session) -> object:
+    item = world.item("verify_report")
+    return work_items.hand_in(session, world.actor("tangyining"), item.id, world.answers(item, "tangyining"), key="k")
+
+
+ACTS: dict[str, tuple[str, Act]] = {
+    "work-item:hand-in": ("verify_report", hand_in),
+    "work-item:claim": ("verify_report", lambda world, session: work_items.claim(session, world.actor("tangyining"), world.item("verify_report").id)),
+    "case:hold": ("verify_report", lambda world, session: cases.hold(session, world.actor("tangyining"), str(world.case.number), HoldReason.POLICE)),
+    "attachment:store": (
+        "verify_report",
+        lambda world, session: attachments.store(session, world.actor("tangyining"), world.item("verify_report").id, "files", PAPER),
+    ),
+    "person:change": (
+        "verify_report",
+        lambda world, session: people.change(session, world.actor("xitong"), people.get(session, "bailu"), name="白鹭"),
+    ),
+    "person:appoint": (
+        "verify_report",
+        lambda world, session: people.appoint(session, world.actor("anquan"), people.get(session, "bailu"), Role.VERIFIER, world.place("LZ-FY")),
+    ),
+    "organisation:change": (
+        "verify_report",
+        lambda world, session: organisations.change(session, world.actor("xitong"), session.merge(world.place("LZ-FE")), {"name": "新名"}),
+    ),
+    "calendar:set": ("verify_report", lambda world, session: calendars.set_day(session, world.actor("liucheng"), date(2026, 11, 2), DayKind.HOLIDAY)),
+    "person:sign-in": (
+        "verify_report",
+        lambda world, session: people.sign_in(session, people.Policy(), "tangyining", "Pingshen-2026", address="10.0.0.1", device="x"),
+    ),
+}
+READINGS: dict[str, tuple[str, Act]] = {
+    "case:read": ("verify_report", lambda world, session: cases.read(session, world.actor("tangyining"), str(world.case.number))),
+    "work-item:read": ("verify_report", lambda world, session: work_items.show(session, world.actor("tangyining"), world.item("verify_report").id)),
+    "packet:read": (
+        "give_opinion",
+        lambda world, session: packets.read(session, world.actor("lujianwei"), packets.mine(session, world.actor("lujianwei"))[0].number),
+    ),
+    "rectification:read": (
+        "do_item",
+        lambda world, session: rectifications.read(
+            session, world.actor("peiwenxiu"), rectifications.find(session, world.actor("peiwenxiu"))[0][0].number
+        ),
+    ),
+    "conclusion:read": ("close_case", lambda world, session: conclusions.read(session, world.actor("renguochang"), str(world.case.number))),
+    "attachment:read": (
+        "close_case",
+        lambda world, session: attachments.fetch(
+            session, world.actor("tangyining"), attachments.of_case(session, world.actor("tangyining"), world.case_id)[0].id
+        ),
+    ),
+}
+
+
+def run(world: World, act: Act) -> None:
+    with transaction(world.sessions) as session:
+        act(world, session)
+
+
+@pytest.mark.parametrize("action", [*ACTS, *READINGS])
+def test_what_cannot_be_journalled_does_not_happen(at: At, action: str) -> None:
+    element, act = {**ACTS, **READINGS}[action]
+    world = at(element)
+    fill(world)
+    before = fingerprint(world.session)
+    with pytest.raises(sa.exc.DBAPIError, match="the journal is full"):
+        run(world, act)
+    assert fingerprint(world.session) == before
+
+
+@pytest.mark.parametrize("action", [*ACTS, *READINGS])
+def test_what_is_done_and_read_is_written_with_who_and_when(at: At, action: str) -> None:
+    element, act = {**ACTS, **READINGS}[action]
+    world = at(element)
+    last = max(row.id for row in world.rows(JournalEntry))
+    run(world, act)
+    written = [row for row in world.rows(JournalEntry, JournalEntry.id > last) if row.action == action]
+    assert len(written) == 1
+    assert written[0].actor_id is not None
+    assert written[0].at == clock.now()
+    assert (written[0].sequence is not None) is (action in ("work-item:hand-in", "case:hold"))
+
+
+def test_a_notice_that_cannot_be_journalled_is_not_taken(at: At) -> None:
+    world = at()
+    fill(world)
+    before = fingerprint(world.session)
+    with pytest.raises(sa.exc.DBAPIError, match="the journal is full"):
+        world.play("check_duplicate", new=True)
+    assert fingerprint(world.session) == before
+
+
+def test_a_timer_that_cannot_be_journalled_does_not_fire(at: At) -> None:
+    world = at("report_case")
+    fill(world)
+    world.move(world.clocks("report_overdue")[0].due_at)
+    before = fingerprint(world.session)
+    while worker.fire_next(world.sessions):
+        pass
+    after = fingerprint(world.session)
+    assert {table: rows for table, rows in after.items() if table not in ("deadlines", "messages")} == {
+        table: rows for table, rows in before.items() if table not in ("deadlines", "messages")
+    }
+    assert world.clocks("report_overdue")[0].attempts == 1  # put off, and tried again
+
+
+def test_every_reading_has_its_name() -> None:
+    assert set(READINGS) | {"case:read-journal"} == set(journal.READINGS)
+
+
+def test_entries_are_added_and_never_changed(at: At) -> None:
+    """What a case's journal said early it says to the end."""
+
+    def entries(world: World) -> list[str]:
+        return [
+            repr((row.id, row.at, row.actor_id, row.action, row.case_id, row.sequence, row.object_id, row.detail))
+            for row in sorted(world.rows(JournalEntry), key=lambda row: row.id)
+        ]
+
+    early, late = entries(at("verify_report")), entries(at("end"))
+    assert len(late) > len(early) > 0
+    assert late[: len(early)] == early
+
+
+def test_a_case_s_acts_are_numbered_without_gap_or_double(at: At) -> None:
+    world = at("end")
+    numbers = sorted(row.sequence for row in world.rows(JournalEntry, JournalEntry.case_id == world.case_id) if row.sequence)
+    assert numbers == list(range(2, world.case.revision + 1))
+
+
+def test_entries_are_found_by_case_actor_action_and_time_newest_first(at: At) -> None:
+    world = at("close_case")
+    actor = world.actor("tangyining")
+    mine, count = journal.find(world.session, actor_id=actor.person_id, case_id=world.case_id, action="work-item:hand-in")
+    assert count == len(mine) > 2
+    assert [entry.id for entry, _, _ in mine] == sorted((entry.id for entry, _, _ in mine), reverse=True)
+    assert {(name, number) for _, name, number in mine} == {("汤以宁", world.case.number)}
+    middle = mine[1][0].at
+    assert journal.find(world.session, actor_id=actor.person_id, action="work-item:hand-in", since=middle)[1] == 2
+    assert journal.find(world.session, actor_id=actor.person_id, action="work-item:hand-in", until=middle)[1] == count - 2
+    assert journal.find(world.session, action="work-item:%")[1] == 0
+    assert journal.find(world.session, action="work_item")[1] == 0
+
+
+def test_entries_come_in_pages_without_gap_or_double(at: At) -> None:
+    world = at("close_case")
+    _, count = journal.find(world.session)
+    pages = [journal.find(world.session, page=page, per_page=30)[0] for page in range(1, count // 30 + 2)]
+    keys = [entry.id for page in pages for entry, _, _ in page]
+    assert len(keys) == len(set(keys)) == count
+
+
+def test_the_way_a_case_went_is_told_without_its_workflow(at: At) -> None:
+    world = at("close_case")
+    found = journal.walked(world.session, world.case_id, 1)
+    assert {"case_notified", "open_the_case", "verify_report", "redact", "approve_plan"} <= found
+    assert "close_case" not in found
+    assert "reopened" not in found
+
+
+def test_the_second_course_has_a_way_of_its_own(at: At) -> None:
+    world = at("end")
+    cases.reopen(world.session, world.actor("tangyining"), str(world.case.number), "新事实")
+    assert "verify_report" in journal.walked(world.session, world.case_id, 1)
+    second = journal.walked(world.session, world.case_id, 2)
+    assert "is_second_review" in second
+    assert "verify_report" not in second
+
+
+def test_an_entry_says_nothing_that_identifies_a_subject(at: At) -> None:
+    from engine import subjects
+
+    world = at("end")
+    terms = subjects.identifiers(world.session, world.case_id)
+    assert len(terms) > 3
+    for row in world.rows(JournalEntry):
+        assert not [term for term in terms if term in str(row.detail)]
+
+
+def test_a_notice_s_number_leads_to_its_case_in_the_journal(at: At) -> None:
+    world = at("check_duplicate")
+    entry = world.rows(JournalEntry, JournalEntry.action == "notice:take")[0]
+    assert entry.detail == {"number": notices.of_case(world.session, world.case_id)[0].number, "hop": "facility"}
+
+
+def test_the_clock_acts_without_a_name(at: At) -> None:
+    world = at("report_case")
+    world.move(world.clocks("report_overdue")[0].due_at + timedelta(seconds=1))
+    worker.run(world.sessions)
+    entry = world.rows(JournalEntry, JournalEntry.action == "timer:fire")[0]
+    assert entry.actor_id is None
+    assert entry.detail["element"] == "report_overdue"
