@@ -55,7 +55,7 @@ def python_packages(dev: bool) -> None:
     """Install the locked Python packages and this project, unless that was done before."""
     locks = {name: ROOT / f"requirements-{name}.lock" for name in ("boot", "build", "dev")}
     project = ROOT / "pyproject.toml"
-    marks = {name: digest(locks[name], project) for name in ("build", "dev")}
+    marks = {name: f"{name} {digest(locks[name], project)}" for name in ("build", "dev")}
     stamp = VENV / ".pingshen-stamp"
     if fresh(stamp, marks["dev"], *([] if dev else [marks["build"]])):
         return
@@ -124,7 +124,9 @@ def node(program: str, *arguments: str) -> None:
 
 
 def set_up(dev: bool) -> None:
-    """Bring packages, bundles and catalogues up to date."""
+    """Bring packages, bundles and catalogues up to date; test tools that are there stay there."""
+    stamp = VENV / ".pingshen-stamp"
+    dev = dev or (stamp.exists() and stamp.read_text().startswith("dev "))
     os.environ.update(PIP_ROOT_USER_ACTION="ignore", UV_PYTHON_DOWNLOADS="never", UV_SYSTEM_CERTS="1")
     if Path(CERTIFICATES).exists():
         os.environ.setdefault("NODE_EXTRA_CA_CERTS", CERTIFICATES)

@@ -398,7 +398,7 @@ def test_a_full_disk_refuses_the_command_whole_and_it_goes_on_when_there_is_room
         try:
             crashing.hand_in(ready.sessions, item_id)
         except sa.exc.OperationalError as error:
-            assert "full" in str(error.orig)  # noqa: PT017 - what it must say
+            assert "full" in str(error.orig)
             assert look(ready) == before
             refused.add(item_id)
             narrow(4)
