@@ -93,7 +93,8 @@ def keep(session: Session, case_id: UUID, identity: Mapping[str, Any], *, record
         insert.on_conflict_do_update(
             index_elements=["source", "source_id"],
             set_={
-                **{column: sa.func.coalesce(new[column], Subject.__table__.c[column]) for column in empty},
+                # The case keeps what an earlier record knew; a draft forgets what was taken out of it.
+                **{column: sa.func.coalesce(new[column], Subject.__table__.c[column]) if record_id else new[column] for column in empty},
                 "details": new["details"],
             },
         )

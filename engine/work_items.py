@@ -586,8 +586,8 @@ def hand_in(session: Session, actor: Actor, item_id: UUID, answers: Mapping[str,
     """
     head = _lock(session, actor, item_id)
     item, case = head.item, head.case
-    if item.state is WorkItemState.COMPLETED and item.command_key == key and item.completed_by_id == actor.person_id:
-        return HandedIn(item, session.scalar(sa.select(Record).where(Record.work_item_id == item.id)), (), False)
+    if _is_done_with(item, actor, key):
+        return _done_before(session, item)
     if not head.is_theirs:
         raise why_not(session, actor, item)
     if case.held_at is not None:
@@ -698,6 +698,10 @@ def _finish(
         .execution_options(synchronize_session=False)
     )
     if swapped.rowcount != 1:  # type: ignore[attr-defined]
+        # PostgreSQL waits for the case and then shows the item as it was before: the same command may have just done it.
+        session.refresh(item)
+        if _is_done_with(item, actor, key):
+            return _done_before(session, item)
         raise why_not(session, actor, item)
     if head.deadline is not None and now > head.deadline.due_at:
         head.deadline.late_reason = checked.answers.get("late_reason") or head.deadline.late_reason
@@ -731,6 +735,14 @@ def _finish(
     )
     session.flush()
     return HandedIn(item, record, tuple(opened), True)
+
+
+def _is_done_with(item: WorkItem, actor: Actor, key: str) -> bool:
+    return item.state is WorkItemState.COMPLETED and item.command_key == key and item.completed_by_id == actor.person_id
+
+
+def _done_before(session: Session, item: WorkItem) -> HandedIn:
+    return HandedIn(item, session.scalar(sa.select(Record).where(Record.work_item_id == item.id)), (), False)
 
 
 def why_not(session: Session, actor: Actor, item: WorkItem) -> Exception:

@@ -356,8 +356,9 @@ def _ours(
                 if limits is not None and entry.get("limit") not in limits:
                     yield _at(node, path, "unknown_limit", N_("地方参数里没有时限“%(limit)s”。"), limit=entry.get("limit"))
             for entry in extensions(node, "message"):
-                if entry.get("role") not in roles:
-                    yield _at(node, path, "unknown_role", N_("“%(id)s”不是角色。"), id=entry.get("role"))
+                for role in (entry.get("role") or "").split() or [""]:  # any of several may send it
+                    if role not in roles:
+                        yield _at(node, path, "unknown_role", N_("“%(id)s”不是角色。"), id=role)
                 if entry.get("form") is not None and entry.get("form") not in parsed:
                     yield _at(node, path, "unknown_form", N_("没有叫“%(form)s”的表单。"), form=entry.get("form"))
 

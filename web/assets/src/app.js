@@ -90,6 +90,14 @@ function reveal() {
 document.addEventListener('click', (event) => { if (event.target.closest('[role=alert] a[href^="#"]')) setTimeout(reveal); });
 window.addEventListener('hashchange', reveal);
 
+// The cell on the map tells the answer beside it.
+document.addEventListener('change', (event) => {
+  const panel = event.target.closest('[data-panel]');
+  const first = panel?.querySelector('input[type=radio]');
+  if (!first || event.target.name !== first.name) return;
+  panel.closest('.cells').querySelector(`[data-cell="${CSS.escape(panel.id)}"]`).dataset.state = event.target.checked ? event.target.value : '';
+});
+
 // A mark keeps its meaning when typed: 1640 is 16:40; a radio pressed again is not answered; unknown and a value exclude each other.
 document.addEventListener('blur', (event) => {
   if (!event.target.matches?.('input.clock')) return;
