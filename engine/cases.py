@@ -488,8 +488,9 @@ def merge(session: Session, actor: Actor, reference: str, into: str, reason: str
     """
     if not reason.strip():
         raise InvalidInput
-    case = _for_command(session, actor, reference, Permission.CASE_MERGE)
-    target = by_reference(session, actor, into, Permission.CASE_MERGE)
+    case, target = _permitted(session, actor, reference, Permission.CASE_MERGE), by_reference(session, actor, into, Permission.CASE_MERGE)
+    for case_id in sorted({case.id, target.id}):  # in one order, so that two merges never wait for each other
+        lock(session, case_id)
     if case.state in FINAL_STATES:
         raise CaseEnded
     sequence = next_sequence(case)
@@ -601,11 +602,16 @@ def _stop(session: Session, case: Case) -> None:
 
 def _for_command(session: Session, actor: Actor, reference: str, permission: Permission) -> Case:
     """Lock a case for a command that needs a permission there."""
+    return lock(session, _permitted(session, actor, reference, permission).id)
+
+
+def _permitted(session: Session, actor: Actor, reference: str, permission: Permission) -> Case:
+    """Return a case on which an actor has a permission, not yet locked."""
     case = by_reference(session, actor, reference)
     visible = session.scalar(sa.select(Case.id).where(Case.id == case.id, permissions.visible(actor, permission)))
     if visible is None:
         raise NotAllowed
-    return lock(session, case.id)
+    return case
 
 
 # ── services ──

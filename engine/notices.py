@@ -100,14 +100,15 @@ def context(session: Session, actor: Actor, kind: CaseKind | None = None) -> tup
         names={"profile": environment.wire(values.values), "case": {"kind": kind.value, "late_report": False}},
     )
     owner = _owner(session, home)
+    receivers = _receivers(session, home, owner)
     names = {
         "person": {**choices.person(actor, home), "hop": _hop(actor).value},
-        "known": {},
+        "known": {"receiver": _usual(session, actor, receivers)},
         "variables": {},
         "now": feel.to_wire(clock.now().astimezone(clock.zone())),
     }
     makers = {
-        "people.receivers": lambda: _receivers(session, home, owner),
+        "people.receivers": lambda: receivers,
         "procedures.kinds": lambda: [code for code in codes.lists()["CS-CASEKIND"].codes if CaseKind(code.code) in kinds],
     }
     return form, forms.Context(surroundings, names, choices.of_form(session, form, owner, makers))
@@ -422,6 +423,20 @@ def _receivers(session: Session, home: Organisation, owner: Organisation) -> lis
     if home.kind is OrganisationKind.VILLAGE_CLINIC:
         found += choices.with_roles(session, [Role.TOWNSHIP_REPORTER], choices.area_of(home).rstrip("/").rsplit("/", 1)[0] + "/")
     return [*found, *choices.with_roles(session, [Role.QC_OFFICER], choices.area_of(owner), owner.id)]
+
+
+def _usual(session: Session, actor: Actor, receivers: list[Code]) -> str | None:
+    """Return who took this reporter's last call, or the only one there is to take the first; a suggestion, to be changed."""
+    offered = [code.code for code in receivers]
+    last = session.scalar(
+        sa.select(Notice.receiver_id)
+        .where(Notice.recorded_by_id == actor.person_id, Notice.receiver_id.is_not(None))
+        .order_by(Notice.recorded_at.desc())
+        .limit(1)
+    )
+    if last is not None and str(last) in offered:
+        return str(last)
+    return offered[0] if len(offered) == 1 else None
 
 
 def _due(values: profiles.Values, calendar: limits.WorkingCalendar, key: str, start: Any) -> datetime | None:
