@@ -149,12 +149,13 @@ def listed(session: Session, item_id: UUID) -> list[Attachment]:
 
 
 def of_case(session: Session, actor: Actor, case_id: UUID) -> list[Attachment]:
-    """Return the files of a visible case that an actor may fetch."""
+    """Return the files of a case that an actor may fetch; none of a case that they do not see."""
     return list(
         session.scalars(
             sa.select(Attachment)
             .options(joinedload(Attachment.uploaded_by))
-            .where(Attachment.case_id == case_id, Attachment.removed_at.is_(None), _readable(actor))
+            .join(Case, Case.id == Attachment.case_id)
+            .where(Attachment.case_id == case_id, Attachment.removed_at.is_(None), _readable(actor), permissions.visible(actor))
             .order_by(Attachment.kind, Attachment.ordinal)
         )
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from engine import clock, organisations
 from engine.codes import Code
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from engine.actor import Actor
 
 HOSPITALS = (OrganisationKind.HOSPITAL, OrganisationKind.MCH_INSTITUTION)
+CARE = (*HOSPITALS, OrganisationKind.TOWNSHIP_HEALTH_CENTRE, OrganisationKind.VILLAGE_CLINIC)
 INSTITUTIONS = (
     *HOSPITALS,
     OrganisationKind.TOWNSHIP_HEALTH_CENTRE,
@@ -45,7 +47,8 @@ def of_form(session: Session, form: Form, home: Organisation, extra: Mapping[str
     staff = functools.cache(lambda: _appointed(session, wide))
     makers: dict[str, Callable[[], list[Code]]] = {
         "organisations.hospitals": lambda: units(row for row in institutions() if row.kind in HOSPITALS),
-        "organisations.townships": lambda: units(row for row in institutions() if row.kind is OrganisationKind.TOWNSHIP_HEALTH_CENTRE),
+        "organisations.care": lambda: units(row for row in institutions() if row.kind in CARE),
+        "organisations.townships": lambda: townships(session, wide),
         "organisations.all": lambda: units(institutions()),
         "people.committee": lambda: _people(staff(), COMMITTEE, wide, home.id),
         "people.investigators": lambda: _people(staff(), (Role.INVESTIGATOR, Role.QC_OFFICER), area),
@@ -72,6 +75,18 @@ def area_of(organisation: Organisation) -> str:
 def units(found: Iterable[Organisation]) -> list[Code]:
     """Return organisations as values of a list."""
     return [Code(str(organisation.id), organisation.name, organisation.name_en or organisation.name) for organisation in found]
+
+
+def townships(session: Session, under: str) -> list[Code]:
+    """Return the townships and streets of an area by their own names; each stands for the health centre that serves it."""
+    area, centre = aliased(Organisation), Organisation
+    rows = session.execute(
+        sa.select(centre.id, area.name, area.name_en)
+        .join(area, area.id == centre.parent_id)
+        .where(centre.kind == OrganisationKind.TOWNSHIP_HEALTH_CENTRE, centre.is_active, centre.path.startswith(under, autoescape=True))
+        .order_by(centre.path)
+    )
+    return [Code(str(centre_id), name, name_en or name) for centre_id, name, name_en in rows]
 
 
 def with_roles(session: Session, roles: Iterable[Role], under: str, organisation_id: UUID | None = None) -> list[Code]:

@@ -39,7 +39,6 @@ from models import (
     FINAL_STATES,
     Case,
     CaseKind,
-    CaseState,
     Hop,
     Notice,
     Organisation,
@@ -48,6 +47,7 @@ from models import (
     Role,
     Source,
     Subject,
+    WorkItem,
     new_id,
 )
 
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from engine.projection import Command
 
 FORM = "notice"
+RECEIPTS = ("receipt", "township_receipt")  # the forms by which a call is received
 LIMITS = {Hop.VILLAGE: "notify_village", Hop.TOWNSHIP: "notify_township", Hop.FACILITY: "notify_facility", Hop.OTHER: "notify_facility"}
 HOP_OF_ROLE = {Role.VILLAGE_REPORTER: Hop.VILLAGE, Role.TOWNSHIP_REPORTER: Hop.TOWNSHIP}
 SAME_EVENT = timedelta(days=3)
@@ -127,6 +128,7 @@ def take(session: Session, actor: Actor, answers: Mapping[str, Any], *, key: str
     Source:
         Review procedures, §4 P0 and P1; forms §1.
     """
+    _alone(session, key)
     known = session.scalar(sa.select(Notice).options(joinedload(Notice.case)).where(Notice.command_key == key))
     if known is not None:
         if known.recorded_by_id != actor.person_id:
@@ -178,6 +180,12 @@ def take(session: Session, actor: Actor, answers: Mapping[str, Any], *, key: str
     journal.record(session, actor, "notice:take", case_id=case.id, object_id=notice.id, number=notice.number, hop=hop.value)
     cases.walk(session, actor, case, {"hop": hop.value, "kind": kind.value, "reopened": False, "notice_at": notified_at})
     return Taken(notice, case, True)
+
+
+def _alone(session: Session, key: str) -> None:
+    """Let two commands with the same key run one after the other; SQLite has one writer as it is."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0))))
 
 
 def timing(session: Session, actor: Actor, answers: Mapping[str, Any]) -> tuple[datetime, datetime, datetime] | None:
@@ -309,16 +317,8 @@ def find(session: Session, actor: Actor, *, page: int = 1, per_page: int = 25) -
 
 
 def waiting(session: Session, actor: Actor) -> int:
-    """Return how many notices of visible cases nobody has received."""
-    return (
-        session.scalar(
-            sa.select(sa.func.count())
-            .select_from(Notice)
-            .join(Case, Case.id == Notice.case_id)
-            .where(Notice.received_at.is_(None), Case.state == CaseState.NOTIFIED, permissions.visible(actor))
-        )
-        or 0
-    )
+    """Return how many notices wait until the actor receives them."""
+    return session.scalar(sa.select(sa.func.count()).where(WorkItem.form.in_(RECEIPTS), permissions.may_hand_in(actor))) or 0
 
 
 # ── services ──

@@ -98,7 +98,8 @@ def refresh(command: Command, outcome: Outcome, *, completed: UUID | None = None
                 for row in messages.rows(
                     [item.person_id], "assigned", f"assigned:{item.id}", case_id=case.id, work_item_id=item.id, element=item.element
                 )
-            ],
+            ]
+            + _again(command, outcome, [item for item, _ in opened if not item.is_assigned]),
         )
         if outcome.is_completed and case.state not in FINAL_STATES:
             raise StepFailed(element=None, reason="the diagram ended without a final state of the case")
@@ -106,6 +107,37 @@ def refresh(command: Command, outcome: Outcome, *, completed: UUID | None = None
             case.ended_at = now
             deadlines.end(session, case)
     return [item for item, _ in opened]
+
+
+def _again(command: Command, outcome: Outcome, opened: list[WorkItem]) -> list[dict[str, Any]]:
+    """Return messages to those who did a step before that the diagram now leads back to."""
+    specification = command.deployed.specification
+    passed = {element for element, _ in outcome.walked}
+
+    def leads_back(item: WorkItem) -> bool:
+        outline = specification.processes[specification.elements[item.element].process].outline
+        return not passed.isdisjoint(outline[outline.index(item.element) + 1 :])
+
+    back = {item.element: item for item in opened if leads_back(item)}
+    if not back:
+        return []
+    before = command.session.execute(
+        sa.select(WorkItem.element, WorkItem.completed_by_id)
+        .where(
+            WorkItem.case_id == command.case.id,
+            WorkItem.course == command.case.course,
+            WorkItem.element.in_(back),
+            WorkItem.completed_by_id.is_not(None),
+        )
+        .order_by(WorkItem.completed_at)
+    )
+    return [
+        row
+        for element, person_id in dict(before.all()).items()
+        for row in messages.rows(
+            [person_id], "again", f"again:{back[element].id}", case_id=command.case.id, work_item_id=back[element].id, element=element
+        )
+    ]
 
 
 def _walked(command: Command, outcome: Outcome) -> None:

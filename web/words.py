@@ -176,6 +176,7 @@ def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
     """Return what a message says. It never names a subject."""
     texts = {
         "assigned": _("“%(step)s”等您办理。", step=step),
+        "again": _("“%(step)s”退回来了，请再办一次。", step=step),
         "passed_on": _("同事把“%(step)s”转交给您。", step=step),
         "deadline_amber": _("“%(step)s”的时限已过半。", step=step),
         "deadline_red": _("“%(step)s”临近时限。", step=step),

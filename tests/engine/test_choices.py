@@ -43,8 +43,12 @@ def test_hospitals_are_those_of_the_area_and_of_the_one_above_it(begun: World) -
     assert set(listed(begun, "organisations.hospitals", "HX-FY")) == set(found)
 
 
-def test_townships_are_health_centres_alone(begun: World) -> None:
-    assert set(listed(begun, "organisations.townships")) == {"桐花街道社区卫生服务中心", "黄泥铺乡卫生院", "柳溪镇卫生院"}
+def test_townships_stand_by_their_own_names(begun: World) -> None:
+    assert set(listed(begun, "organisations.townships")) == {"桐花街道", "黄泥铺乡", "柳溪镇"}
+
+
+def test_care_is_given_in_townships_and_villages_too(begun: World) -> None:
+    assert {"澜州市妇女儿童医院", "黄泥铺乡卫生院", "上槐村卫生室"} <= set(listed(begun, "organisations.care"))
 
 
 def test_an_inactive_institution_is_offered_no_longer(begun: World) -> None:

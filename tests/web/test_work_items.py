@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
-from models import Attachment, Case, Draft, JournalEntry, Record, WorkItem, WorkItemState
+from models import Attachment, Case, Draft, JournalEntry, Message, Person, Record, WorkItem, WorkItemState
 from models.database import Sessions
 from tests.web.conftest import Browser, all_rows, fields_of, one
 from web.demo.player import PAPER
@@ -326,3 +326,40 @@ def test_completing_is_one_line_in_the_case_journal_in_sequence(sessions: Sessio
     ]
     assert sequences == sorted(set(sequences))
     assert one(sessions, sa.select(Case.revision).where(Case.id == case_id)) > before
+
+
+def test_a_finding_of_the_engine_with_places_is_said_at_its_field(sessions: Sessions, browse: Any) -> None:
+    item_id = item_of(sessions, "verify_report")
+    browser = browse("tangyining")
+    sent = [(name, value) for name, value in complete(browser, item_id) if name != "remark"]
+    answer = browser.post(f"/work-items/{item_id}", [*sent, ("remark", "长" * 5001), ("_action", "hand_in")])
+    assert answer.status_code == 422
+    assert re.search(r"最多 \d+ 个字", answer.text)
+    assert "%(" not in answer.text
+    assert state_of(sessions, item_id) is not WorkItemState.COMPLETED
+
+
+def test_who_reported_is_told_what_to_add_when_the_report_comes_back(sessions: Sessions, browse: Any) -> None:
+    item_id = item_of(sessions, "verify_report")
+    browser = browse("tangyining")
+    page = browser.get(f"/work-items/{item_id}").text
+    sent = filled(
+        page,
+        checked=re.findall(r'name="checked" value="(\w+)"', page),
+        cause_chain_ok="no",
+        cause_chain_note="先兆子痫与脑出血的先后要写明",
+        decision="return",
+        late_reason="unaware",
+        return_forms=["case_report"],
+        remark="",
+    )
+    sent = [(name, value) for name, value in sent if not name.startswith("return_list")]
+    sent += [("return_list-0-form", "case_report"), ("return_list-0-item", "就诊经过"), ("return_list-0-what", "补第二次转诊的时间")]
+    answer = browser.post(f"/work-items/{item_id}", [*sent, ("_action", "hand_in")])
+    assert answer.status_code == 302, re.findall(r'role="alert".*?</ul>', answer.text, re.S)
+    correction = item_of(sessions, "report_case")
+    reporter = one(sessions, sa.select(Person.username).join(Message, Message.person_id == Person.id).where(Message.work_item_id == correction))
+    assert "退回来了" in browse(reporter).get("/messages").text
+    shown = browse(reporter).get(f"/work-items/{correction}").text
+    assert "补第二次转诊的时间" in shown
+    assert "先兆子痫与脑出血的先后要写明" in shown

@@ -481,7 +481,7 @@ class _Maker:
             node.options = forms.options(entry, self.context)
         if entry.type == "expression":
             node.value = computed_of(entry, names, self.context)
-        if len(node.path) == 1 and entry.prefill and entry.type not in ("checklist", "filepicker"):
+        if len(node.path) == 1 and "known." in (entry.prefill or "") and entry.type not in ("checklist", "filepicker"):
             known = self.known.get(entry.key)
             if known is not None and node.value is not None and known != node.value:
                 node.known = shown(entry, known, node.options)
@@ -502,7 +502,7 @@ def sentence(finding: Finding) -> str:
     """Return what a finding says, in the language of the page."""
     if finding.zh:
         return finding.en if is_english() and finding.en else finding.zh
-    return say(finding.sentence) % finding.fields if finding.fields else say(finding.sentence)
+    return say(finding.sentence, dict(finding.fields))
 
 
 def summary_of(entry: forms.Field, names: Mapping[str, Any], context: Context) -> str:

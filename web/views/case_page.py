@@ -52,6 +52,7 @@ class StripEntry:
     shown: dict[str, Any]
     due: str
     start: str
+    before: str
 
 
 def strip(case: Case, clocks: list[Deadline], deployed: Deployed) -> list[StripEntry]:
@@ -59,7 +60,9 @@ def strip(case: Case, clocks: list[Deadline], deployed: Deployed) -> list[StripE
     values = profiles.values(g.session, case.profile_version_id)
     wanted = list(deployed.manifest.get("clocks", []))
     by_key: dict[str, Deadline] = {}
+    kept_too: dict[str, list[Deadline]] = {}
     for deadline in clocks:
+        kept_too.setdefault(deadline.key, []).append(deadline)
         kept = by_key.get(deadline.key)
         if (
             kept is None
@@ -82,9 +85,19 @@ def strip(case: Case, clocks: list[Deadline], deployed: Deployed) -> list[StripE
                 strip_clock(deadline),
                 inside(moment(deadline.due_at)),
                 inside(moment(deadline.start_at)),
+                _before([other for other in kept_too[key] if other.met_at is not None and other.id != deadline.id]),
             )
         )
     return entries
+
+
+def _before(rounds: list[Deadline]) -> str:
+    """Return what became of the same clock in earlier rounds: lateness stays to be seen when a step is done again."""
+    told = []
+    for deadline in sorted(rounds, key=lambda row: row.due_at)[-2:]:
+        shown = strip_clock(deadline)
+        told.append(f"{shown['value']}{_('，')}{shown['note']}")
+    return _("此前：%(rounds)s", rounds=_("；").join(told)) if told else ""
 
 
 def summary(case: Case) -> str:

@@ -161,6 +161,7 @@ def _task(opened: work_items.Opened, filled: Filled, *, status: int = 200, probl
         draft=opened.draft,
         shown=shown,
         returned=returned(opened),
+        returned_note=(opened.context.names.get("known", {}).get("verification") or {}).get("cause_chain_note", ""),
         at_hand=at_hand(opened),
         conclusion_text=lambda: conclusion_text(opened),
         basis=lambda: basis(opened),
