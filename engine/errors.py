@@ -36,6 +36,12 @@ class NotAllowed(EngineError):
     sentence = N_("您的角色不办理这一项。")
 
 
+class Recused(EngineError):
+    """The person is recused from what they ask for."""
+
+    sentence = N_("您对这个个案已经回避，资料已收回。")
+
+
 class WorkItemNotOpen(EngineError):
     """Somebody else finished the work item, or the case went another way."""
 

@@ -328,11 +328,7 @@ def check(form: Form, answers: Mapping[str, Any], context: Context) -> Checked:
     kept: dict[str, Any] = {}
     findings: list[Finding] = []
     for name, value in _asked(form.fields, answers).items():
-        try:
-            kept[name] = _wire(value)
-        except feel.FeelError:
-            kept[name] = None
-            findings.append(Finding((name,), "error", N_("这里有不能保存的字符，请重新填写。")))
+        kept[name] = _wire(value, (name,), findings)
     dropped: list[Path] = []
     for _ in range(10):
         hidden = list(_hidden(form.fields, kept, context, (), kept))
@@ -467,12 +463,17 @@ def thaw(value: Any) -> Any:
     return feel.from_wire(value)
 
 
-def _wire(value: Any) -> Any:
+def _wire(value: Any, path: Path, findings: list[Finding]) -> Any:
+    """Return an answer in wire form, nested as it is; what cannot be kept is told of at its place."""
     if isinstance(value, Mapping):
-        return {key: _wire(inner) for key, inner in value.items()}
+        return {key: _wire(inner, (*path, key), findings) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_wire(inner) for inner in value]
-    return feel.to_wire(value)
+        return [_wire(inner, (*path, index) if isinstance(inner, Mapping) else path, findings) for index, inner in enumerate(value)]
+    try:
+        return feel.to_wire(value)
+    except feel.FeelError:
+        findings.append(Finding(path, "error", N_("这里有不能保存的字符，请重新填写。")))
+        return None
 
 
 def _hidden(fields: Sequence[Field], answers: Any, context: Context, path: Path, names: Mapping[str, Any]) -> Iterator[Path]:
@@ -620,13 +621,13 @@ def _check_moment(entry: Field, value: Any, path: Path, context: Context) -> Ite
 def _check_choice(entry: Field, value: Any, path: Path, context: Context) -> Iterator[Finding]:
     known = {code.code for code in options(entry, context)}
     chosen = value if entry.type == "checklist" else [value]
-    if not isinstance(chosen, list) or any(choice not in known for choice in chosen):
+    if not isinstance(chosen, list) or any(not isinstance(choice, str) or choice not in known for choice in chosen):
         yield Finding(path, "error", N_("请从列出的各项中选。"))
 
 
 def _check_file(entry: Field, value: Any, path: Path, context: Context) -> Iterator[Finding]:
     known = set(context.files.get(".".join(map(str, path)), ()))
-    if not isinstance(value, list) or any(attachment not in known for attachment in value):
+    if not isinstance(value, list) or any(not isinstance(attachment, str) or attachment not in known for attachment in value):
         yield Finding(path, "error", N_("文件不见了，请重新上传。"))
 
 

@@ -15,9 +15,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from engine import clock, codes, feel, forms, journal, numbers, permissions, records, subjects
+from engine import clock, codes, feel, forms, journal, messages, numbers, permissions, records, subjects
 from engine.codes import Code
-from engine.errors import N_, NotFound, StepFailed
+from engine.errors import N_, NotFound, Recused, StepFailed
 from engine.forms import Field, Finding, Form
 from engine.permissions import Permission
 from engine.services import service
@@ -95,13 +95,36 @@ def read(session: Session, actor: Actor, number: str) -> Packet:
     """Open a packet; journalled.
 
     Raises:
-        NotFound: not there, not released, withdrawn, or the actor has not declared or is recused.
+        NotFound: not there, not released, withdrawn, or the actor has not declared.
+        Recused: the packet was taken from the actor.
     """
     packet = session.scalar(sa.select(Packet).where(Packet.number == number, readable(actor)))
     if packet is None or not permissions.allows(actor, Permission.PACKET_READ):
+        recused = sa.select(PacketReader.person_id).join(Packet, Packet.id == PacketReader.packet_id)
+        if session.scalar(
+            recused.where(Packet.number == number, PacketReader.person_id == actor.person_id, PacketReader.recused_at.is_not(None)).limit(1)
+        ):
+            raise Recused
         raise NotFound
     journal.record(session, actor, "packet:read", case_id=packet.case_id, object_id=packet.id, number=packet.number)
     return packet
+
+
+def numbers_for(session: Session, actor: Actor, case_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return by which number an actor knows cases: those they see by the case's, a committee's reader by the packet's."""
+    wanted = list(dict.fromkeys(case_ids))
+    if not wanted:
+        return {}
+    offices = actor.organisations(Role.SECRETARY)
+    reader = sa.exists().where(PacketReader.packet_id == Packet.id, PacketReader.person_id == actor.person_id)
+    known = session.execute(
+        sa.select(Packet.case_id, Packet.number)
+        .join(Case, Case.id == Packet.case_id)
+        .where(Packet.case_id.in_(wanted), sa.or_(reader, Case.owner_id.in_(offices)))
+        .order_by(Packet.released_at)
+    ).all()
+    seen = session.execute(sa.select(Case.id, Case.number).where(Case.id.in_(wanted), Case.number.is_not(None), permissions.visible(actor))).all()
+    return {case_id: number for case_id, number in [*known, *seen] if number}
 
 
 def mine(session: Session, actor: Actor) -> list[Packet]:
@@ -645,6 +668,8 @@ def recuse(command: Command, arguments: Mapping[str, Any]) -> None:
     reader = _reader(command, arguments["person"])
     if reader is not None:
         reader.recused_at = clock.now()
+        number = command.session.scalar(sa.select(Packet.number).where(Packet.id == reader.packet_id))
+        messages.write(command.session, [reader.person_id], "recused", f"recused:{reader.packet_id}", case_id=command.case.id, packet=number)
     journal.record(command.session, command.actor, "packet:recuse", case_id=command.case.id, person=arguments["person"])
 
 

@@ -134,6 +134,7 @@ def _again(command: Command, outcome: Outcome, opened: list[WorkItem]) -> list[d
     return [
         row
         for element, person_id in dict(before.all()).items()
+        if person_id is not None
         for row in messages.rows(
             [person_id], "again", f"again:{back[element].id}", case_id=command.case.id, work_item_id=back[element].id, element=element
         )

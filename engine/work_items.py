@@ -140,12 +140,12 @@ def queue(session: Session, actor: Actor, wanted: Filter) -> tuple[list[Row], in
 def counts(session: Session, actor: Actor) -> dict[str, int]:
     """Return how many open work items each view holds: one query."""
     mine, free = WorkItem.person_id == actor.person_id, permissions.claimable(actor)
-    now, tonight = clock.now(), _tonight()
+    now = clock.now()
     row = session.execute(
         sa.select(
             sa.func.sum(sa.case((mine, 1), else_=0)),
             sa.func.sum(sa.case((free, 1), else_=0)),
-            sa.func.sum(sa.case((Deadline.due_at <= tonight, 1), else_=0)),
+            sa.func.sum(sa.case((_due_today(), 1), else_=0)),
             sa.func.sum(sa.case((Deadline.due_at < now, 1), else_=0)),
             sa.func.count(WorkItem.id),
         )
@@ -255,15 +255,16 @@ def _of_view(actor: Actor, view: str) -> sa.ColumnElement[bool]:
         return permissions.claimable(actor)
     own = permissions.may_hand_in(actor)
     if view == "today":
-        return sa.and_(own, Deadline.due_at <= _tonight())
+        return sa.and_(own, _due_today())
     if view == "overdue":
         return sa.and_(own, Deadline.due_at < clock.now())
     return own
 
 
-def _tonight() -> datetime:
-    local = clock.now().astimezone(clock.zone())
-    return (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+def _due_today() -> sa.ColumnElement[bool]:
+    """Return the condition of what falls due on this day of the office, be it past already or not."""
+    morning = clock.now().astimezone(clock.zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    return sa.and_(Deadline.due_at >= morning, Deadline.due_at < morning + timedelta(days=1))
 
 
 def _narrow(wanted: Filter) -> list[sa.ColumnElement[bool]]:
@@ -283,7 +284,7 @@ def _narrow(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     if wanted.due == "overdue":
         conditions.append(Deadline.due_at < now)
     elif wanted.due == "today":
-        conditions.append(Deadline.due_at.between(now, _tonight()))
+        conditions.append(_due_today())
     elif wanted.due == "week":
         conditions.append(Deadline.due_at.between(now, now + timedelta(days=7)))
     elif wanted.due == "none":

@@ -31,6 +31,7 @@ log = logging.getLogger("pingshen.web")
 STATUS: dict[type[engine_errors.EngineError], int] = {
     engine_errors.NotFound: 404,
     engine_errors.NotAllowed: 403,
+    engine_errors.Recused: 403,
     engine_errors.WorkItemNotOpen: 409,
     engine_errors.WorkItemTaken: 409,
     engine_errors.FourEyes: 403,

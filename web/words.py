@@ -182,6 +182,7 @@ def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
         "deadline_red": _("“%(step)s”临近时限。", step=step),
         "deadline_overdue": _("“%(step)s”已超时限。", step=step),
         "deadline_escalated": _("“%(step)s”超时限较久，已报告上级。", step=step),
+        "recused": _("您已回避，案卷 %(number)s 已收回，不必再办。", number=detail.get("packet", "")),
         "told": str(TOLD.get(detail.get("what", ""), _("个案有新情况。"))),
     }
     return texts.get(kind, _("有新情况。"))
@@ -262,7 +263,7 @@ def act(entry: JournalEntry, name: str, item: WorkItem | None, values: Values, r
         "case:merge": _("%(name)s 把本个案并入另一个案。", name=name),
         "case:join": _("%(count)s 份通知并入本个案，时限从最早的一份起算。", count=len(detail.get("notices", []))),
         "case:reopen": _("%(name)s 重新评审：%(reason)s", name=name, reason=detail.get("reason", "")),
-        "case:message": _("%(name)s 办理了流程中的一个动作。", name=name),
+        "case:message": _("%(name)s 办理“%(act)s”：%(reason)s", name=name, act=result, reason=detail.get("reason", "")),
         "packet:recuse": _("一位专家回避，资料已收回。"),
         "accountability:cross": _("按触发情形移交约谈督查，只移交规定的内容。"),
         "work-item:delegate": _("%(name)s 把“%(step)s”转交同事。", name=name, step=step),

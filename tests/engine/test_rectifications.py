@@ -67,6 +67,7 @@ def test_an_item_is_reported_and_verified_by_somebody_else(at: At) -> None:
     world = at("do_item")
     report(world)
     assert mine(world).state is ItemState.SUBMITTED
+    world.move(timedelta(minutes=5))
     world.hand_in("verify_item", VERIFIER)
     world.session.flush()
     item = mine(world)

@@ -459,7 +459,7 @@ class _Maker:
                 node.rows.append(
                     Row(
                         index,
-                        summary_of(entry, {**names, **row}, self.context),
+                        summary_of(entry, {**names, **row, **in_words(entry.fields, row, self.context)}, self.context),
                         blank or wrong or not entry.summary,
                         children,
                         getattr(getattr(sub.form, "row_id", None), "data", "") or "",
@@ -503,6 +503,18 @@ def sentence(finding: Finding) -> str:
     if finding.zh:
         return finding.en if is_english() and finding.en else finding.zh
     return say(finding.sentence, dict(finding.fields))
+
+
+def in_words(fields: Sequence[forms.Field], row: Mapping[str, Any], context: Context) -> dict[str, str]:
+    """Return the chosen values of a row in words, for the line that stands for it; of a person the name alone."""
+    found = {}
+    for entry in fields:
+        value = row.get(entry.key) if entry.key else None
+        if entry.type in ("radio", "select") and isinstance(value, str):
+            option = next((option for option in forms.options(entry, context) if option.code == value), None)
+            if option is not None:
+                found[entry.key] = either(option.zh, option.en).split(" · ")[0]
+    return found
 
 
 def summary_of(entry: forms.Field, names: Mapping[str, Any], context: Context) -> str:

@@ -211,12 +211,14 @@ def course(case: Case, found: Sequence[Record], deployed: Deployed) -> list[Sent
     items = {item.id: item for item in g.session.scalars(sa.select(WorkItem).where(WorkItem.case_id == case.id))}
     records_by_item = {(record.work_item_id, record.version): record for record in found}
     values = profiles.values(g.session, case.profile_version_id)
+    elements = deployed.specification.elements.values()
+    names_of_messages = {element.message: either(element.name, element.name_en) for element in elements if element.message}
     sentences = []
     for entry, name in rows:
         item = items.get(entry.object_id)
         who = str(words.ROLES[item.role]) if item is not None and Audience(item.audience) in SEALED else name or _("系统")
         record = records_by_item.get((entry.object_id, entry.detail.get("version", 1)))
-        result = told(deployed, record) if record is not None else ""
+        result = told(deployed, record) if record is not None else names_of_messages.get(entry.detail.get("message", ""), "")
         text = words.act(entry, who, item, values, result)
         if text:
             kind = "sent" if entry.action.startswith(("deadline:", "case:hold")) or "return" in str(entry.detail.get("decision", "")) else "ok"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Blueprint, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from engine import messages
+from engine import messages, packets
 from models import WorkItem
 from web import words
 from web.guards import signed_in
@@ -24,7 +24,11 @@ def index() -> ResponseReturnValue:
     inbox = messages.inbox(g.session, g.actor.person_id)
     keys = [message.work_item_id for message in inbox if message.work_item_id]
     steps = {item.id: either(item.name, item.name_en) for item in g.session.scalars(sa.select(WorkItem).where(WorkItem.id.in_(keys)))}
-    shown = [(message, words.message_text(message.kind, message.detail, steps.get(message.work_item_id, ""))) for message in inbox]
+    numbers = packets.numbers_for(g.session, g.actor, [message.case_id for message in inbox if message.case_id])
+    shown = [
+        (message, words.message_text(message.kind, message.detail, steps.get(message.work_item_id, "")), numbers.get(message.case_id, ""))
+        for message in inbox
+    ]
     return render_template("account/messages.html", messages=shown)
 
 
