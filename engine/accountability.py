@@ -9,11 +9,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-from engine import cases, clock, journal, numbers, permissions, records
+from engine import cases, clock, journal, messages, numbers, organisations, permissions, records
 from engine.errors import NotFound
 from engine.permissions import Permission
 from engine.services import service
-from models import AccountabilityFile, Case, Crossing, Organisation, new_id
+from models import AccountabilityFile, Case, Crossing, Organisation, Role, new_id
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -116,6 +116,9 @@ def hand_over(command: Command, arguments: Mapping[str, Any]) -> None:
         )
         session.add(file)
         session.flush()
+        rungs = [Role.HEALTH_ADMINISTRATION, Role.ACCOUNTABILITY_OFFICER]
+        people = [person_id for person_id, _role in organisations.people_with(session, file.organisation_id, rungs, clock.today())]
+        messages.write(session, people, "crossed", f"crossed:{file.id}", case_id=case.id, accountability=file.number)
     content = crossing_of(session, case)
     session.add(Crossing(id=new_id(), file_id=file.id, crossed_at=clock.now(), content=content))
     journal.record(session, command.actor, "accountability:cross", case_id=case.id, object_id=file.id, trigger=trigger, fields=sorted(content))

@@ -556,8 +556,12 @@ def _check_fields(fields: Sequence[Field], answers: Any, context: Context, path:
 
 def _check_value(entry: Field, value: Any, path: Path, context: Context) -> Iterator[Finding]:
     checker: Callable[[Field, Any, Path, Context], Iterator[Finding]] | None = _CHECKERS.get(entry.type)
-    if checker is not None:
+    if checker is None:
+        return
+    try:
         yield from checker(entry, value, path, context)
+    except feel.FeelError:
+        yield Finding(path, "error", N_("这里有不能保存的字符，请重新填写。"))
 
 
 def _check_text(entry: Field, value: Any, path: Path, context: Context) -> Iterator[Finding]:

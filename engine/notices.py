@@ -316,6 +316,11 @@ def find(session: Session, actor: Actor, *, page: int = 1, per_page: int = 25) -
     return [(notice, name) for notice, name in rows], count
 
 
+def report_due(session: Session, notice: Notice) -> datetime | None:
+    """Return until when the case report on a notice's case is asked for, by the case's profile."""
+    return _due(profiles.values(session, notice.case.profile_version_id), calendars.current(session), "case_report", notice.case.clock_start_at)
+
+
 def waiting(session: Session, actor: Actor) -> int:
     """Return how many notices wait until the actor receives them."""
     return session.scalar(sa.select(sa.func.count()).where(WorkItem.form.in_(RECEIPTS), permissions.may_hand_in(actor))) or 0

@@ -69,8 +69,8 @@ _ADDRESS_FORMS = ("女士", "先生", "某", "氏", "小姐", "大姐", "老师"
 def readable(actor: Actor) -> sa.ColumnElement[bool]:
     """Return the condition on `packets` under which an actor may open one.
 
-    A member to whom it was released, who has declared and is not recused; the secretary of the office; whoever has a
-    step of the case on the committee's data before them.
+    Until it is withdrawn, a member to whom it was released, who has declared and is not recused, and the secretary of the
+    office; at any time, whoever has a step of the case on the committee's data before them, the upper level's reviewer too.
     """
     reader = sa.exists().where(
         PacketReader.packet_id == Packet.id,
@@ -88,7 +88,7 @@ def readable(actor: Actor) -> sa.ColumnElement[bool]:
         WorkItem.form.in_(("upper_review", "conclusion", "minutes")),
         permissions.may_hand_in(actor),
     )
-    return sa.and_(Packet.released_at.is_not(None), Packet.withdrawn_at.is_(None), ~recused, sa.or_(reader, secretary, step))
+    return sa.and_(Packet.released_at.is_not(None), ~recused, sa.or_(sa.and_(Packet.withdrawn_at.is_(None), sa.or_(reader, secretary)), step))
 
 
 def read(session: Session, actor: Actor, number: str) -> Packet:
@@ -111,7 +111,10 @@ def read(session: Session, actor: Actor, number: str) -> Packet:
 
 
 def numbers_for(session: Session, actor: Actor, case_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Return by which number an actor knows cases: those they see by the case's, a committee's reader by the packet's."""
+    """Return by which number an actor knows cases.
+
+    Those who see a case, and the health administration over it, by the case's own; a committee's reader by the packet's.
+    """
     wanted = list(dict.fromkeys(case_ids))
     if not wanted:
         return {}
@@ -123,7 +126,10 @@ def numbers_for(session: Session, actor: Actor, case_ids: Iterable[UUID]) -> dic
         .where(Packet.case_id.in_(wanted), sa.or_(reader, Case.owner_id.in_(offices)))
         .order_by(Packet.released_at)
     ).all()
-    seen = session.execute(sa.select(Case.id, Case.number).where(Case.id.in_(wanted), Case.number.is_not(None), permissions.visible(actor))).all()
+    over = sa.exists().where(CaseParty.case_id == Case.id, CaseParty.organisation_id.in_(actor.organisations(Role.HEALTH_ADMINISTRATION)))
+    seen = session.execute(
+        sa.select(Case.id, Case.number).where(Case.id.in_(wanted), Case.number.is_not(None), permissions.visible(actor) | over)
+    ).all()
     return {case_id: number for case_id, number in [*known, *seen] if number}
 
 

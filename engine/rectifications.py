@@ -186,14 +186,14 @@ def steps(session: Session, item: RectificationItem) -> list[WorkItem]:
     )
 
 
-def reports(session: Session, item: RectificationItem) -> list[Record]:
+def reports(session: Session, item_id: UUID) -> list[Record]:
     """Return what was reported and decided about an item, in order."""
     return list(
         session.scalars(
             sa.select(Record)
             .options(joinedload(Record.submitted_by))
             .join(WorkItem, WorkItem.id == Record.work_item_id)
-            .where(WorkItem.rectification_item_id == item.id)
+            .where(WorkItem.rectification_item_id == item_id)
             .order_by(Record.submitted_at, Record.id)
         )
     )

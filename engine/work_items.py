@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -353,6 +353,13 @@ def _visible(session: Session, actor: Actor, item_id: UUID) -> WorkItem:
     return item
 
 
+def openable(session: Session, actor: Actor, item_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of some work items the actor may open."""
+    if not item_ids:
+        return set()
+    return set(session.scalars(sa.select(WorkItem.id).where(WorkItem.id.in_(item_ids), permissions.mine_or_claimable(actor) | _takeable(actor))))
+
+
 def _takeable(actor: Actor) -> sa.ColumnElement[bool]:
     """Return the condition under which a work item that a colleague holds is at least theirs to see."""
     posts = [sa.and_(WorkItem.role == post.role, WorkItem.organisation_id == post.organisation_id) for post in actor.posts]
@@ -401,10 +408,13 @@ def context_of(
         "timeline": lambda: packets.timeline_choices(session, case),
         "people.panel": lambda: packets.panel_choices(session, case),
     }
+    offered = choices.of_form(session, form, owner, extra)
+    if "matches" in offered:
+        names["variables"]["candidates"] = len(offered["matches"])
     return forms.Context(
         surroundings,
         names,
-        choices.of_form(session, form, owner, extra),
+        offered,
         attachments.of_work_item(session, item.id) if form.takes_files else {},
     )
 

@@ -182,6 +182,7 @@ def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
         "deadline_red": _("“%(step)s”临近时限。", step=step),
         "deadline_overdue": _("“%(step)s”已超时限。", step=step),
         "deadline_escalated": _("“%(step)s”超时限较久，已报告上级。", step=step),
+        "crossed": _("约谈督查档案 %(number)s 已移交，只含规定的内容。请按程序办理。", number=detail.get("accountability", "")),
         "recused": _("您已回避，案卷 %(number)s 已收回，不必再办。", number=detail.get("packet", "")),
         "told": str(TOLD.get(detail.get("what", ""), _("个案有新情况。"))),
     }

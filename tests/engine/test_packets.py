@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from engine import packets, procedures, subjects
-from engine.errors import FormInvalid, NotFound
+from engine.errors import FormInvalid, NotFound, Recused
 from engine.packets import Terms, find_terms
 from models import JournalEntry, Organisation, Packet, PacketReader
 from tests.engine.conftest import At
@@ -26,7 +26,7 @@ def packet_of(world: World) -> Packet:
 def opens(world: World, who: str) -> bool:
     try:
         packets.read(world.session, world.actor(who), packet_of(world).number)
-    except NotFound:
+    except (NotFound, Recused):
         return False
     return True
 

@@ -72,7 +72,7 @@ def test_an_item_is_reported_and_verified_by_somebody_else(at: At) -> None:
     world.session.flush()
     item = mine(world)
     assert (item.state, item.verified_by_id, item.ended_at) == (ItemState.VERIFIED, world.person(VERIFIER).id, clock.now())
-    assert [row.form for row in rectifications.reports(world.session, item)] == ["item_report", "item_verification"]
+    assert [row.form for row in rectifications.reports(world.session, item.id)] == ["item_report", "item_verification"]
     assert [row.element for row in rectifications.steps(world.session, item)] == ["do_item", "verify_item"]
     assert rectifications.find(world.session, world.actor(OFFICER), state=ItemState.VERIFIED)[1] == 1
     assert rectifications.find(world.session, world.actor(OFFICER), is_open=True)[1] == 2

@@ -65,7 +65,7 @@ def take() -> ResponseReturnValue:
     except FormInvalid as error:
         filled.add_findings(error.findings)
         return _page(filled, 422)
-    flash(_("通知 %(number)s 已记下。谢谢您及时告知。", number=taken.notice.number), "done")
+    flash(_("通知 %(number)s 已记下。", number=taken.notice.number), "done")
     return redirect(url_for("notices.taken", number=taken.notice.number))
 
 
@@ -97,4 +97,4 @@ def taken(number: str) -> ResponseReturnValue:
     notice = next((notice for notice in notices.mine(g.session, g.actor) if notice.number == number), None)
     if notice is None:
         raise NotFound
-    return render_template("notices/taken.html", notice=notice)
+    return render_template("notices/taken.html", notice=notice, report_due=notices.report_due(g.session, notice))

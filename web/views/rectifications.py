@@ -41,6 +41,6 @@ def show(number: str) -> ResponseReturnValue:
         "rectifications/show.html",
         item=item,
         steps=rectifications.steps(g.session, item),
-        reports=rectifications.reports(g.session, item),
+        reports=rectifications.reports(g.session, item.id),
         mine=list(work_items.queue(g.session, g.actor, work_items.Filter(view="all", words=item.number))[0]),
     )

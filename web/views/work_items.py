@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from engine import attachments, cases, codes, errors, forms, incidents, people, procedures, records, work_items
+from engine import attachments, cases, codes, errors, forms, incidents, people, procedures, records, rectifications, work_items
 from engine.permissions import Permission
 from engine.transaction import transaction
 from engine.work_items import Filter
@@ -161,7 +161,6 @@ def _task(opened: work_items.Opened, filled: Filled, *, status: int = 200, probl
         draft=opened.draft,
         shown=shown,
         returned=returned(opened),
-        returned_note=(opened.context.names.get("known", {}).get("verification") or {}).get("cause_chain_note", ""),
         at_hand=at_hand(opened),
         conclusion_text=lambda: conclusion_text(opened),
         basis=lambda: basis(opened),
@@ -293,14 +292,33 @@ def reference(opened: work_items.Opened) -> str:
     return cases.reference(g.session, opened.case) if work_items.sees_identity(g.actor, opened.item) else ""
 
 
-def returned(opened: work_items.Opened) -> list[dict[str, str]]:
-    """Return what the verification asked to be added, while a report is being corrected."""
-    if opened.item.form not in ("report_card", "case_report"):
+# Which form checks a step and may send it back: its list of what is missing, the parts of a line, its free words.
+CHECKS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
+    "report_card": ("verification", "return_list", ("item", "what"), ("cause_chain_note", "remark")),
+    "case_report": ("verification", "return_list", ("item", "what"), ("cause_chain_note", "remark")),
+    "redaction": ("redaction_check", "problems", ("where", "what"), ("remark",)),
+    "rectification_plan": ("plan_approval", "missing", ("item", "what"), ("remark",)),
+    "item_report": ("item_verification", "", (), ("return_reason",)),
+}
+
+
+def returned(opened: work_items.Opened) -> list[str]:
+    """Return what whoever checked a step asked for when sending it back: line by line."""
+    if opened.item.form not in CHECKS:
         return []
-    known = opened.context.names.get("known", {}).get("verification") or {}
-    if known.get("decision") != "return":
+    form, rows_key, parts, notes = CHECKS[opened.item.form]
+    if opened.item.rectification_item_id is not None:
+        last = rectifications.reports(g.session, opened.item.rectification_item_id)[-1:]
+        record = last[0] if last and last[0].form == form else None
+    else:
+        record = records.current(g.session, opened.case.id, form)
+    if record is None or record.course != opened.case.course or record.answers.get("decision") not in ("return", "returned"):
         return []
-    return [row for row in known.get("return_list", []) if row.get("form") in (None, opened.item.form)] or known.get("return_list", [])
+    answers = records.whole(g.session, record) if work_items.sees_identity(g.actor, opened.item) else record.answers
+    rows = answers.get(rows_key, [])
+    rows = [row for row in rows if row.get("form") in (None, opened.item.form)] or rows
+    lines = [_("：").join(str(row[part]) for part in parts if row.get(part)) for row in rows]
+    return [*lines, *(str(answers[note]) for note in notes if answers.get(note))]
 
 
 @views.post("/<uuid:item_id>/claim")
