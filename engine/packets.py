@@ -344,6 +344,8 @@ def _texts(value: Any, path: forms.Path) -> Iterator[tuple[forms.Path, str]]:
 
 # ── making ──
 
+EXACT = frozenset({"income_month"})  # quasi-identifiers (forms §15, class Q) that are numbers of one household
+
 
 @dataclass
 class _Maker:
@@ -385,6 +387,8 @@ class _Maker:
         """Return the words of an answer in both languages, or None for what is hidden."""
         if entry.type == "filepicker" or entry.identity in ("I", "N", "A"):
             return None
+        if entry.identity == "Q" and (entry.type in ("textfield", "textarea") or entry.key in EXACT):
+            return None  # words and exact sums cannot be generalised
         if entry.identity == "P":
             name = _spoken(self.names, value)
             if name is None or (not (entry.values_key or "").startswith("organisations.") and "unit" not in entry.key):

@@ -10,7 +10,7 @@ import pytest
 from engine import packets, procedures, subjects
 from engine.errors import FormInvalid, NotFound, Recused
 from engine.packets import Terms, find_terms
-from models import JournalEntry, Organisation, Packet, PacketReader
+from models import JournalEntry, Organisation, Packet, PacketReader, Record
 from tests.engine.conftest import At
 from tests.worlds import World
 
@@ -154,3 +154,15 @@ def test_days_are_counted_from_the_admission(at: At) -> None:
     assert content["sections"]
     assert "第 0 天" in json.dumps(content, ensure_ascii=False)
     assert date.today().isoformat() not in json.dumps(content)
+
+
+def test_quasi_identifiers_in_words_and_exact_sums_are_hidden(at: At) -> None:
+    world = at("give_opinion")
+    deployed = procedures.deployed(world.session, world.case.procedure_version_id)
+    record = world.rows(Record, Record.form == "facility_annex")[0]
+    record.answers = {**record.answers, "ethnic_name": "鄂温克族", "income_month": 6512}
+    world.session.flush()
+    shown = json.dumps(packets.preview(world.session, world.case, deployed), ensure_ascii=False)
+    assert "鄂温克" not in shown
+    assert "6512" not in shown
+    assert "民族名称" in shown  # told among what is hidden
