@@ -100,7 +100,7 @@ class _Zstd(threading.local):
     """A pair of zstd contexts for every thread: they are not to be shared, and making them costs as much as using them."""
 
     def __init__(self) -> None:
-        self.compressor, self.decompressor = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
+        self.compressor, self.decompressor = zstandard.ZstdCompressor(level=1, write_checksum=True), zstandard.ZstdDecompressor()
 
     def pack(self, raw: bytes) -> bytes:
         return FORMAT + self.compressor.compress(raw)
@@ -236,6 +236,8 @@ def _load_scope(scope: _Scope, blob: bytes) -> None:
             _line=line,
             _lsc=changed,
         )
+        if not (0 <= parent_at < len(listed) or (parent_at == -1 and not listed)):
+            raise ValueError("a task that no earlier one leads to")
         tasks[key] = task
         listed.append(task)
         if parent_at >= 0:

@@ -70,6 +70,11 @@ def strip(case: Case, clocks: list[Deadline], deployed: Deployed) -> list[StripE
             or ((kept.met_at is None) == (deadline.met_at is None) and deadline.due_at > kept.due_at)
         ):
             by_key[deadline.key] = deadline
+    steps = dict(g.session.execute(sa.select(WorkItem.id, WorkItem.element).where(WorkItem.case_id == case.id)).all())
+
+    def same_step(one: Deadline, other: Deadline) -> bool:
+        return steps.get(one.task_id) == steps.get(other.task_id)
+
     order = [key for key in wanted if key in by_key]
     order += [key for key, deadline in sorted(by_key.items(), key=lambda pair: pair[1].due_at) if key not in order and deadline.met_at is None]
     entries = []
@@ -85,7 +90,7 @@ def strip(case: Case, clocks: list[Deadline], deployed: Deployed) -> list[StripE
                 strip_clock(deadline),
                 inside(moment(deadline.due_at)),
                 inside(moment(deadline.start_at)),
-                _before([other for other in kept_too[key] if other.met_at is not None and other.id != deadline.id]),
+                _before([other for other in kept_too[key] if other.met_at is not None and other.id != deadline.id and same_step(other, deadline)]),
             )
         )
     return entries

@@ -66,7 +66,9 @@ for (const place of document.querySelectorAll('[data-diagram]')) {
     const lit = registry.find((element) => element.width && registry.getGraphics(element).classList.contains('is-current'));
     const width = outer.width / READABLE, height = outer.height / READABLE;
     const middle = lit ? { x: lit.x + lit.width / 2, y: lit.y + lit.height / 2 } : { x: inner.x - 20 + width / 2, y: inner.y + Math.min(inner.height, height) / 2 };
-    canvas.viewbox({ x: middle.x - width / 2, y: middle.y - height / 2, width, height });
+    // Nothing but the diagram in sight, as far as it reaches.
+    const within = (at, size, from, length) => (length + 40 <= size ? from + length / 2 - size / 2 : Math.min(Math.max(at - size / 2, from - 20), from + length + 20 - size));
+    canvas.viewbox({ x: within(middle.x, width, inner.x, inner.width), y: within(middle.y, height, inner.y, inner.height), width, height });
   }
 
   viewer.on('element.click', ({ element }) => {
