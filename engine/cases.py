@@ -19,6 +19,7 @@ from engine import (
     feel,
     forms,
     journal,
+    messages,
     numbers,
     organisations,
     permissions,
@@ -574,6 +575,24 @@ def transfer(session: Session, actor: Actor | None, case: Case, to: UUID) -> Non
     _keep_parties(session, case)
     if session.get(CaseParty, (case.id, former, "former_owner")) is None:
         session.add(CaseParty(case_id=case.id, organisation_id=former, capacity="former_owner"))
+
+
+def settle_township(session: Session, case: Case, said: Any) -> None:
+    """Take the township of the household from a report where the notice did not know it; its reporters are told.
+
+    Source:
+        Review procedures, §5.1 step 5: the township interviews the household.
+    """
+    township = session.get(Organisation, UUID(said)) if isinstance(said, str) and said != forms.UNKNOWN else None
+    if township is None or township.kind is not OrganisationKind.TOWNSHIP_HEALTH_CENTRE:
+        return
+    case.township_id = township.id
+    facility = organisations.get(session, case.facility_id) if case.facility_id else None
+    owner = organisations.get(session, case.owner_id)
+    case.parties = organisations.parties(session, facility=facility, township=township, owner=owner)
+    _keep_parties(session, case)
+    people = messages.ladder(session, case, ["township.township_reporter"])
+    messages.write(session, people, "told", f"told:{case.id}:{case.course}:case_opened", case_id=case.id, what="case_opened")
 
 
 def _keep_parties(session: Session, case: Case) -> None:

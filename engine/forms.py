@@ -75,6 +75,7 @@ class Field:
     summary: str | None = None
     rows: int = 4
     is_multiple: bool = False
+    file_kind: str = ""
     accept: str = ""
     columns: int | None = None
     is_folded: bool = False
@@ -107,6 +108,7 @@ class Form:
     title_en: str
     audience: str
     tells: str
+    township: str  # the answer that tells the township of the household
     has_review: bool
     source: str
     checks: tuple[str, ...]
@@ -202,6 +204,7 @@ def parse(content: bytes) -> Form:
             title_en=ours["title_en"],
             audience=ours["audience"],
             tells=ours.get("tells", ""),
+            township=ours.get("township", ""),
             has_review=bool(ours.get("review", False)),
             source=ours.get("source", ""),
             checks=tuple(ours.get("checks", ())),
@@ -274,6 +277,7 @@ def _field(component: Mapping[str, Any], taken: set[str], depth: int, *, in_row:
         summary=properties.get("summary"),
         rows=int(properties.get("long", 4)),
         is_multiple=bool(component.get("multiple")),
+        file_kind=properties.get("file_kind", ""),
         accept=component.get("accept") or "",
         columns=_whole((component.get("layout") or {}).get("columns")),
         is_folded=properties.get("folded") == "true",

@@ -721,6 +721,8 @@ def _finish(
     record = records.submit(
         session, case, form, checked, actor, work_item=item, replaces=None if plan is not None and plan.is_fresh else head.earlier
     )
+    if form.township and case.township_id is None:
+        cases.settle_township(session, case, checked.answers.get(form.township))
     if head.has_draft:
         session.execute(sa.delete(Draft).where(Draft.work_item_id == item.id, Draft.person_id == actor.person_id))
     surroundings = context.environment

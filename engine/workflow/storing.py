@@ -217,7 +217,8 @@ def _uuid(hexed: str) -> UUID:
 def _load_scope(scope: _Scope, blob: bytes) -> None:
     lines = _zstd.unpack(blob).split(b"\n")
     rows, scope.data, scope.correlations, last, scope.success, scope.completed = orjson.loads(lines[0])
-    specs, tasks, listed, eager = scope.spec.task_specs, {}, [], []
+    specs, tasks, eager = scope.spec.task_specs, {}, []
+    listed: list[Any] = []
     events = scope.top_workflow.event_manager
     for (hexed, parent_at, name, state, changed, triggered), line in zip(rows, lines[1:], strict=True):
         task = object.__new__(StoredTask)

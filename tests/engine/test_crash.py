@@ -50,7 +50,7 @@ from web.demo.places import PASSWORD
 from web.settings import Settings
 
 SEED = 20261122
-IN_PROCESS, OVER_HTTP = timedelta(seconds=7), timedelta(seconds=6)
+IN_PROCESS, OVER_HTTP = timedelta(seconds=5), timedelta(seconds=5)
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["tests.engine.crashing", "web.cli"])
 
