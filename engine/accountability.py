@@ -119,6 +119,8 @@ def hand_over(command: Command, arguments: Mapping[str, Any]) -> None:
         rungs = [Role.HEALTH_ADMINISTRATION, Role.ACCOUNTABILITY_OFFICER]
         people = [person_id for person_id, _role in organisations.people_with(session, file.organisation_id, rungs, clock.today())]
         messages.write(session, people, "crossed", f"crossed:{file.id}", case_id=case.id, accountability=file.number)
+        chairs = [person_id for person_id, _role in organisations.people_with(session, case.owner_id, [Role.COMMITTEE_CHAIR], clock.today())]
+        messages.write(session, chairs, "crossing_told", f"crossed:{file.id}", case_id=case.id)
     content = crossing_of(session, case)
     session.add(Crossing(id=new_id(), file_id=file.id, crossed_at=clock.now(), content=content))
     journal.record(session, command.actor, "accountability:cross", case_id=case.id, object_id=file.id, trigger=trigger, fields=sorted(content))

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from engine import clock, organisations
+from engine import clock, codes, organisations
 from engine.codes import Code
 from engine.forms import Form
 from models import Appointment, Organisation, OrganisationKind, Person, Role
@@ -54,6 +54,7 @@ def of_form(session: Session, form: Form, home: Organisation, extra: Mapping[str
         "people.investigators": lambda: _people(staff(), (Role.INVESTIGATOR, Role.QC_OFFICER), area),
         "people.receivers": lambda: _people(staff(), (Role.QC_OFFICER,), area),
         "people.owners": lambda: _people(staff(), OWNERS, wide),
+        "procedures.kinds": lambda: list(codes.lists()["CS-CASEKIND"].codes),
         "people.unit": lambda: _people(staff(), tuple(Role), area),
         **(extra or {}),
     }

@@ -317,7 +317,9 @@ def check_answers(session: Session, case: Case, form: Form, answers: Mapping[str
 
     wanted = terms(session, case, procedures.deployed(session, case.procedure_version_id))
     for path, text in _texts(answers, ()):
-        for term, kind in find_terms(text, wanted)[:5]:
+        found = find_terms(text, wanted)
+        found = [(term, kind) for term, kind in found if not any(term != other and term in other for other, _ in found)]
+        for term, kind in found[:5]:
             yield Finding(path, "error", _SENTENCES[kind], {"term": term})
 
 

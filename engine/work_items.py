@@ -409,6 +409,8 @@ def context_of(
         "people.panel": lambda: packets.panel_choices(session, case),
     }
     offered = choices.of_form(session, form, owner, extra)
+    for key in [key for key in offered if key.startswith("organisations.")]:  # the case's own units first
+        offered[key] = sorted(offered[key], key=lambda code: code.code not in case.parties.values())
     if "matches" in offered:
         names["variables"]["candidates"] = len(offered["matches"])
     return forms.Context(

@@ -182,8 +182,9 @@ def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
         "deadline_red": _("“%(step)s”临近时限。", step=step),
         "deadline_overdue": _("“%(step)s”已超时限。", step=step),
         "deadline_escalated": _("“%(step)s”超时限较久，已报告上级。", step=step),
+        "crossing_told": _("这个个案按触发情形移交约谈督查，只移交规定的内容，不含个人意见和表决。"),
         "crossed": _("约谈督查档案 %(number)s 已移交，只含规定的内容。请按程序办理。", number=detail.get("accountability", "")),
-        "recused": _("您已回避，案卷 %(number)s 已收回，不必再办。", number=detail.get("packet", "")),
+        "recused": _("您已回避，评审资料 %(number)s 已收回，不必再办。", number=detail.get("packet", "")),
         "told": str(TOLD.get(detail.get("what", ""), _("个案有新情况。"))),
     }
     return texts.get(kind, _("有新情况。"))
@@ -357,7 +358,7 @@ VALUE_WORDS: Mapping[str, Any] = {
     "patient_and_provider": _l("遮盖患者和机构"),
     "conclusion": _l("结论为可避免"),
     "event": _l("发生孕产妇死亡"),
-    "trace_back": _l("逐例倒查"),
+    "trace_back": _l("逐级倒查"),
     "area": _l("地区工作"),
     "with_township": _l("有居住乡镇就做"),
     "village": _l("村"),

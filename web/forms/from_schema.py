@@ -15,7 +15,9 @@ from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
+from flask import g
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, FieldList, Form, FormField, StringField
@@ -23,6 +25,7 @@ from wtforms import BooleanField, Field, FieldList, Form, FormField, StringField
 from engine import clock, feel, forms
 from engine.codes import Code
 from engine.forms import UNKNOWN, Context, Finding, Path
+from models import Organisation, Person
 from web.language import either, is_english, joined, say
 
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?\Z")
@@ -572,4 +575,15 @@ def shown(entry: forms.Field, value: Any, options: Sequence[Code]) -> str:
     for option in options:
         if option.code == plain:
             return either(option.zh, option.en)
+    if (entry.values_key or "").startswith(("people.", "organisations.")):
+        plain = _named(str(plain))
     return f"{plain} {either(entry.unit, entry.unit_en)}".strip()
+
+
+def _named(key: str) -> str:
+    """Return the name of a person or an organisation that is offered no longer, but stands in a record."""
+    try:
+        found = g.session.get(Person, UUID(key)) or g.session.get(Organisation, UUID(key))
+    except ValueError:
+        return key
+    return either(found.name, found.name_en) if isinstance(found, Organisation) else found.name if found else key

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, g, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from engine import conclusions
+from engine import clock, conclusions, deadlines
 from engine.permissions import Permission
+from models import Deadline
 from web.forms.from_schema import Filled, shown
 from web.guards import requires
 from web.language import either
@@ -35,4 +38,17 @@ def show(number: str) -> ResponseReturnValue:
     for record, form in found.records:
         tree = Filled(form, found.context(form), stored=record.answers).tree()
         parts.append({"title": either(form.title, form.title_en), "tree": tree, "record": record})
-    return render_template("conclusions/show.html", found=found, parts=parts, shown=shown)
+    return render_template("conclusions/show.html", found=found, clocks=by_limit(found.clocks), parts=parts, shown=shown)
+
+
+def by_limit(clocks: Sequence[Deadline]) -> list[tuple[Deadline, int, int]]:
+    """Return one clock for each limit, the one that is or was worst, with how many there were and how many were late."""
+    now = clock.now()
+    groups: dict[str, list[Deadline]] = {}
+    for deadline in clocks:
+        groups.setdefault(deadline.key, []).append(deadline)
+    found = []
+    for group in groups.values():
+        worst = max(group, key=lambda row: ((row.met_at or now) - row.due_at, row.met_at is None))
+        found.append((worst, len(group), sum(deadlines.is_late(row, now) for row in group)))
+    return found

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from engine import attachments, cases, codes, errors, forms, incidents, people, procedures, records, rectifications, work_items
+from engine import attachments, cases, codes, errors, forms, incidents, packets, people, procedures, records, rectifications, work_items
 from engine.permissions import Permission
 from engine.transaction import transaction
 from engine.work_items import Filter
@@ -163,6 +163,7 @@ def _task(opened: work_items.Opened, filled: Filled, *, status: int = 200, probl
         returned=returned(opened),
         at_hand=at_hand(opened),
         conclusion_text=lambda: conclusion_text(opened),
+        conclusion_tree=lambda: conclusion_tree(opened),
         basis=lambda: basis(opened),
     ), status
 
@@ -235,6 +236,15 @@ def conclusion_text(opened: work_items.Opened) -> str:
     """Return the exact text that a signature stands under."""
     record = records.current(g.session, opened.case.id, "conclusion")
     return str(record.answers.get("text", "")) if record else ""
+
+
+def conclusion_tree(opened: work_items.Opened) -> list[Node]:
+    """Return the conclusion as its form has it: verdict, votes, causes, factors, issues and recommendations."""
+    record, packet = records.current(g.session, opened.case.id, "conclusion"), packets.of_case(g.session, opened.case.id, opened.case.course)
+    if record is None or packet is None:
+        return []
+    form = procedures.form(g.session, record.procedure_version_id, record.form)
+    return Filled(form, packets.reading_context(g.session, packet, form), stored=record.answers).tree()
 
 
 def basis(opened: work_items.Opened) -> list[tuple[str, list[str]]]:

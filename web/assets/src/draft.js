@@ -2,7 +2,7 @@
 import { say } from './say.js';
 
 const AFTER_MS = 2000, SOON_MS = 250, AGAIN_MS = 10000;
-let timer = null, changed = 0, saved = 0, running = null;
+let timer = null, due = Infinity, changed = 0, saved = 0, running = null;
 
 export function autosave(document) {
   document.addEventListener('input', (event) => touched(event.target, AFTER_MS));
@@ -27,7 +27,11 @@ function touched(target, wait) {
 }
 
 function later(wait) {
+  // What shows or hides questions is asked soon; typing on does not put it off.
+  const at = Date.now() + wait;
+  if (due > Date.now() && due < at && wait === AFTER_MS && due - Date.now() <= SOON_MS) return;
   clearTimeout(timer);
+  due = at;
   timer = setTimeout(() => save(current()), wait);
 }
 
