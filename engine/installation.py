@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from engine import calendars, clock, procedures, profiles
+from engine.transaction import transaction
 from models import Case, Deadline, Incident, Installation, Message, Person, Realm
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from models.database import Sessions
 
 TOLERATED_DELAY = timedelta(minutes=5)
 
@@ -36,6 +39,26 @@ def begin(session: Session, realm: Realm) -> None:
     calendars.seed(session, range(year - 1, year + 2))
     for key in procedures.shipped():
         procedures.activate(session, None, procedures.deploy(session, None, procedures.shipped_files(key)))
+
+
+def is_begun(sessions: Sessions) -> bool:
+    """Tell whether a database was made ready."""
+    with transaction(sessions, read_only=True) as session:
+        return session.scalar(sa.select(Installation)) is not None
+
+
+def refresh(session: Session) -> tuple[int, int]:
+    """Bring what is shipped into a database in use: new versions of profiles, and the holidays of years that have none.
+
+    Procedures are not among it: a new version is deployed when somebody decides to.
+
+    Returns:
+        How many versions of profiles and how many days are new.
+    """
+    if session.scalar(sa.select(Installation)) is None:
+        return 0, 0
+    year = clock.today().year
+    return profiles.load_shipped(session), calendars.seed(session, range(year - 1, year + 2))
 
 
 @dataclass(frozen=True)

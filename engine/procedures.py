@@ -9,13 +9,15 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from engine import clock, forms, journal, profiles, services, workflow
-from engine.errors import Deployment, NotFound
+from engine.errors import Deployment, InvalidInput, NotFound
 from engine.workflow import checking
 from models import CaseKind, Procedure, ProcedureFile, ProcedureVersion
 
@@ -50,7 +52,23 @@ def shipped() -> list[str]:
 def shipped_files(key: str) -> dict[str, bytes]:
     """Return the files of a shipped procedure: its folder, the diagrams it calls and the forms they name."""
     root = resources.files("bpmn")
-    files = {entry.name: entry.read_bytes() for entry in (root / key).iterdir() if entry.name == MANIFEST or entry.name.endswith(".bpmn")}
+    return _gathered(root / key, root)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return the files of a procedure in a folder; what it shares lies beside the folder, in `shared` and `forms`.
+
+    Raises:
+        InvalidInput: no manifest there, or it names what is not there; `what` tells the file.
+    """
+    try:
+        return _gathered(folder, folder.resolve().parent)
+    except (OSError, KeyError, TypeError, ValueError) as error:  # a TOML error is a ValueError
+        raise InvalidInput(what=str(getattr(error, "filename", None) or f"{folder / MANIFEST}: {error}")) from None
+
+
+def _gathered(folder: Traversable, root: Traversable) -> dict[str, bytes]:
+    files = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.name == MANIFEST or entry.name.endswith(".bpmn")}
     manifest = tomllib.loads(files[MANIFEST].decode())
     for part in manifest["shared"]:
         files[f"shared/{part}.bpmn"] = (root / "shared" / f"{part}.bpmn").read_bytes()

@@ -96,7 +96,7 @@ def create_app(settings: Settings, sessions: Sessions) -> Application:
     clock.set_zone(settings.zone)
     _check_realm(settings, sessions)
     if settings.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=0)  # type: ignore[method-assign]
     app.before_request(_measure_form)
     CSRFProtect(app)
     language.set_up(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -9,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 
 from engine import clock, installation, organisations, people, procedures, profiles
 from engine.actor import of_person
-from engine.errors import Deployment, EngineError
+from engine.errors import Deployment, EngineError, InvalidInput
 from engine.transaction import transaction
 from models import Level, OrganisationKind, Profile, Realm, Role
 from models.database import Sessions, connect, sessions_of
@@ -57,12 +58,19 @@ def opened() -> tuple[Settings, sa.Engine, Sessions]:
 def current_database() -> tuple[Settings, sa.Engine, Sessions]:
     """Open a database that is at the newest migration."""
     settings, engine, sessions = opened()
-    try:
+    with answering():
         if not is_current(engine):
             refuse("The database is not at the newest version. Run: pingshen upgrade")
+    return settings, engine, sessions
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """Say in a sentence that the database does not answer."""
+    try:
+        yield
     except sa.exc.OperationalError as error:
         refuse(f"The database does not answer: {type(error.orig).__name__}")
-    return settings, engine, sessions
 
 
 @click.group()
@@ -121,7 +129,7 @@ def serve(host: str, port: int) -> None:
         app = create_app(settings, sessions)
     except SettingMissing as error:
         raise click.ClickException(str(error)) from None
-    server = listen(app, host, port, settings.threads)
+    server = listen(app, host, port, settings.threads, proxies=settings.proxies)
     finish = jobs.start_loop(sessions, mail.deliverer(app), is_demo=settings.is_demo) if engine.dialect.name == "sqlite" else lambda: None
     say(f"serving on http://{host}:{server.effective_port}/")
     run(server, finish)
@@ -154,8 +162,8 @@ def work(concurrency: int, once: bool) -> None:
         worker.loop(sessions, deliver, stop, before=jobs.read_demo_clock if settings.is_demo else None)
 
 
-def listen(app: Application, host: str, port: int, threads: int) -> Any:
-    """Take the port.
+def listen(app: Application, host: str, port: int, threads: int, *, proxies: int = 0) -> Any:
+    """Take the port. With proxies in front their X-Forwarded headers come through to the application, which counts them.
 
     Raises:
         ClickException: something else has it.
@@ -163,7 +171,15 @@ def listen(app: Application, host: str, port: int, threads: int) -> Any:
     import waitress
 
     try:
-        return waitress.create_server(app, host=host, port=port, threads=threads, ident=None, max_request_body_size=26_000_000)
+        return waitress.create_server(
+            app,
+            host=host,
+            port=port,
+            threads=threads,
+            ident=None,
+            max_request_body_size=26_000_000,
+            clear_untrusted_proxy_headers=proxies == 0,
+        )
     except OSError as error:
         raise click.ClickException(f"Port {port} cannot be used: {error.strerror}. Choose another with --port.") from None
 
@@ -200,10 +216,13 @@ def upgrade_database() -> None:
     """Bring the database to the newest version; safe to repeat."""
     from web import jobs
 
-    _settings, engine, _sessions = opened()
-    upgrade(engine)
-    jobs.prepare(engine)
-    say("the database is at the newest version")
+    _settings, engine, sessions = opened()
+    with answering():
+        upgrade(engine)
+        jobs.prepare(engine)
+        with transaction(sessions) as session:
+            versions, days = installation.refresh(session)
+    say(f"the database is at the newest version; {versions} versions of profiles and {days} days of the calendar are new")
 
 
 @main.command()
@@ -259,7 +278,10 @@ def init(area: str, code: str, level: str, profile: str, system_name: str, secur
 @click.option("--comment", default="", help="what changed and why, kept with the version")
 def deploy(folder: Path, only_check: bool, activate: bool, comment: str) -> None:
     """Check a procedure's FOLDER and keep it as a new version; what it shares lies in ../shared and ../forms."""
-    files = procedures.files_of(folder)
+    try:
+        files = procedures.files_of(folder)
+    except InvalidInput as error:
+        refuse(f"This is no procedure's folder: {error.fields['what']}")
     complaints = procedures.check(files)
     for complaint in complaints:
         click.echo(f"{complaint.level}: {complaint.file} {complaint.element}: {complaint.sentence % complaint.fields}")
@@ -309,9 +331,13 @@ def doctor() -> None:
     """Look at settings, database and worker, and say what needs hands. Ends with 1 if something does."""
     settings, engine, sessions = opened()
     problems = []
-    click.echo(f"realm {settings.realm}, zone {settings.zone}, database {engine.dialect.name} {version_of(engine)}")
-    if not is_current(engine):
+    with answering():
+        click.echo(f"realm {settings.realm}, zone {settings.zone}, database {engine.dialect.name} {version_of(engine)}")
+        is_ready = is_current(engine)
+    if not is_ready:
         problems.append("the database is not at the newest version: pingshen upgrade")
+    elif not installation.is_begun(sessions):
+        problems.append("the database is empty: pingshen init")
     else:
         with transaction(sessions, read_only=True) as session:
             health = installation.health(session)
@@ -328,6 +354,8 @@ def doctor() -> None:
         problems.append("PINGSHEN_PUBLIC_URL is not https: cookies travel in the clear")
     if not settings.is_demo and not settings.smtp_host:
         problems.append("no mail server is set: messages are shown in the pages only")
+    if settings.smtp_host and not settings.mail_from:
+        problems.append("PINGSHEN_MAIL_FROM is not set: mails have no sender")
     for problem in problems:
         click.echo(f"  ! {problem}")
     if not problems:

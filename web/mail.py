@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import ssl
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def deliverer(app: Application) -> Deliverer | None:
         with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_S) as server:
             server.ehlo()
             if server.has_extn("starttls"):
-                server.starttls()
+                server.starttls(context=ssl.create_default_context())
                 server.ehlo()
             if settings.smtp_user:
                 server.login(settings.smtp_user, settings.smtp_password)
