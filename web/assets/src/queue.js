@@ -68,7 +68,7 @@ function count() {
 
 function onKey(event) {
   if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.keys === 'off') return;
-  if (event.target.closest('input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable], dialog')) return;
+  if (event.target.closest('input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable], dialog[open]')) return;
   const key = event.key.toLowerCase();
   if (key === '/') { go(event, () => search()); return; }
   if (key === '?') { go(event, () => help()); return; }
