@@ -7,22 +7,19 @@ import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib import resources
-from itertools import combinations
 from typing import Any
 
 import pytest
-from lxml import etree
 
 from engine import codes, forms, notices, procedures, profiles, workflow
 from engine.workflow import reading
-from engine.workflow.reading import BPMN, DC, DI, FLOW_NODES, PS
+from engine.workflow.reading import BPMN, DI, FLOW_NODES, PS
 from tests.bpmn import walker
 from web.demo.player import defaults
 
 KEYS = procedures.shipped()
 EXPLAINED = ("userTask", "callActivity", "serviceTask")
 WORDS_NOT_USED = re.compile(r"案件|过错|违规|差错|责任(?!人)")
-Box = tuple[float, float, float, float]
 
 
 def diagrams() -> list[tuple[str, str, bytes]]:
@@ -63,38 +60,6 @@ def test_everything_is_drawn(path: str, content: bytes) -> None:
     wanted = {node.get("id") for kind in (*FLOW_NODES, "sequenceFlow", "lane", "participant") for node in root.iter(f"{{{BPMN}}}{kind}")}
     assert wanted - drawn == set()
     assert drawn - wanted == set()
-
-
-@EVERY_DIAGRAM
-def test_no_shape_lies_on_another(path: str, content: bytes) -> None:
-    root = reading.xml(content, path)
-    boxes = bounds(root)
-    attached = {node.get("id"): node.get("attachedToRef") for node in root.iter(f"{{{BPMN}}}boundaryEvent")}
-    nodes = [node.get("id", "") for kind in FLOW_NODES for node in root.iter(f"{{{BPMN}}}{kind}")]
-    touching = [
-        pair
-        for pair in combinations(nodes, 2)
-        if overlap(boxes[pair[0]], boxes[pair[1]]) and attached.get(pair[0]) != pair[1] and attached.get(pair[1]) != pair[0]
-    ]
-    assert touching == []
-    for event, host in attached.items():
-        assert overlap(boxes[str(event)], boxes[str(host)]), f"{event} is not drawn on {host}"
-
-
-@EVERY_DIAGRAM
-def test_every_node_lies_in_its_lane(path: str, content: bytes) -> None:
-    root = reading.xml(content, path)
-    boxes = bounds(root)
-    lanes = {
-        (reference.text or "").strip(): lane.get("id", "")
-        for lane in root.iter(f"{{{BPMN}}}lane")
-        for reference in lane.iter(f"{{{BPMN}}}flowNodeRef")
-    }
-    for kind in FLOW_NODES:
-        for node in root.iter(f"{{{BPMN}}}{kind}"):
-            identifier = node.get("id", "")
-            assert identifier in lanes, f"{identifier} is in no lane"
-            assert inside(boxes[identifier], boxes[lanes[identifier]], slack=20), f"{identifier} is drawn outside its lane"
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -186,28 +151,7 @@ def test_the_words_are_the_house_s() -> None:
             assert not found, f"{path}: {found[:3]}"
 
 
-# ── geometry and reading ──
-
-
-def bounds(root: etree._Element) -> dict[str, Box]:
-    """Return the rectangle of every shape."""
-    found: dict[str, Box] = {}
-    for shape in root.iter(f"{{{DI}}}BPMNShape"):
-        box = shape.find(f"{{{DC}}}Bounds")
-        assert box is not None
-        x, y, width, height = (float(box.get(side, "0")) for side in ("x", "y", "width", "height"))
-        found[shape.get("bpmnElement", "")] = x, y, x + width, y + height
-    return found
-
-
-def overlap(one: Box, other: Box) -> bool:
-    """Tell whether two rectangles share more than an edge."""
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def inside(one: Box, other: Box, *, slack: float = 0) -> bool:
-    """Tell whether a rectangle lies in another."""
-    return one[0] >= other[0] - slack and one[1] >= other[1] - slack and one[2] <= other[2] + slack and one[3] <= other[3] + slack
+# ── reading ──
 
 
 def chinese(text: str) -> bool:

@@ -86,30 +86,13 @@ def _page(form: SignInForm, *, refused: str = "", resumed: object = None, back: 
 
 def _demo_people() -> list[dict[str, str]]:
     from web import words
+    from web.demo.start import SHOWN_FIRST
 
     rows = g.session.query(Person).order_by(Person.created_at, Person.id).all() if "session" in g else []
-    wanted = (
-        "tangyining",
-        "qinhaitang",
-        "fangjingshu",
-        "zoushoutian",
-        "qitinglan",
-        "yanhuaijin",
-        "xushenyan",
-        "lujianwei",
-        "gaohuairen",
-        "renguochang",
-        "peiwenxiu",
-        "chushiyao",
-        "liucheng",
-        "xitong",
-        "anquan",
-        "shenji",
-    )
     known = {person.username: person for person in rows}
     return [
         {"username": name, "name": known[name].name, "role": str(words.ROLES[known[name].appointments[0].role])}
-        for name in wanted
+        for name in SHOWN_FIRST
         if name in known and known[name].appointments
     ]
 
