@@ -74,6 +74,13 @@ def page(status: int, title: str, text: str, **more: object) -> ResponseReturnVa
     return flask.render_template("error.html", status=status, icon_name=ICONS.get(status, "info"), title=title, text=text, **more), status
 
 
+def sent_again() -> dict[str, object] | None:
+    """Return what was sent, to be sent again from the page of the error; files and passwords must be given anew."""
+    if request.method != "POST" or not request.form or any("password" in name or name in ("code", "seed") for name in request.form):
+        return None
+    return {"to": request.path, "fields": [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]}
+
+
 def set_up(app: Application) -> None:
     """Connect the pages of errors."""
 
@@ -117,7 +124,14 @@ def set_up(app: Application) -> None:
     @app.errorhandler(sa.exc.OperationalError)
     def database_away(error: sa.exc.OperationalError) -> ResponseReturnValue:
         log.error("the database did not answer: %s", type(error.orig).__name__)
-        return page(503, _("数据库暂时没有回应"), _("没有提交任何内容，个案没有改变。请过一会儿再试。"))
+        is_full = "disk is full" in str(error.orig) or getattr(error.orig, "sqlstate", "") == "53100"
+        title = _("存储空间已满") if is_full else _("数据库暂时没有回应")
+        text = (
+            _("没有提交任何内容，个案没有改变。请告诉系统管理员，腾出空间后再试。")
+            if is_full
+            else _("没有提交任何内容，个案没有改变。请过一会儿再试。")
+        )
+        return page(503, title, text, again=sent_again())
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:

@@ -273,8 +273,11 @@ def test_an_unforeseen_error_has_a_page_a_number_and_an_incident(
     assert "沈若蘅" not in shown
 
 
-def test_a_database_that_goes_away_is_a_sentence_and_comes_back(app: Application, browse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser = browse("tangyining")
+def test_a_database_that_goes_away_is_a_sentence_and_comes_back(
+    sessions: Sessions, app: Application, browse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = browse("qinhaitang")
+    sent = noticed(browser)
     with monkeypatch.context() as patched:
 
         def away(*_arguments: object, **_options: object) -> Any:
@@ -284,7 +287,27 @@ def test_a_database_that_goes_away_is_a_sentence_and_comes_back(app: Application
         answer = browser.get("/cases")
         assert answer.status_code == 503
         assert "数据库暂时没有回应" in answer.text
+        lost = browser.post("/notices/new", sent)
+        assert lost.status_code == 503
     assert browser.get("/cases").status_code == 200
+    carried = fields_of(lost.text, "again")
+    assert set(sent) <= set(carried)  # what was typed is on the page, and one press sends it again
+    before = len(all_rows(sessions, sa.select(Notice.id)))
+    assert browser.post("/notices/new", carried).status_code == 302
+    assert len(all_rows(sessions, sa.select(Notice.id))) == before + 1
+
+
+def test_a_password_is_not_carried_over_an_error(app: Application, browse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = browse("tangyining")
+
+    def away(*_arguments: object, **_options: object) -> Any:
+        raise sa.exc.OperationalError("SELECT 1", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(app, "sessions", away)
+    answer = browser.post("/sign-in", {"username": "tangyining", "password": "Pingshen-2026"})
+    assert answer.status_code == 503
+    assert "存储空间已满" in answer.text
+    assert "Pingshen-2026" not in answer.text
 
 
 def test_reading_and_changing_the_calendar(sessions: Sessions, browse: Any) -> None:
