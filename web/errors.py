@@ -125,12 +125,9 @@ def set_up(app: Application) -> None:
     def database_away(error: sa.exc.OperationalError) -> ResponseReturnValue:
         log.error("the database did not answer: %s", type(error.orig).__name__)
         is_full = "disk is full" in str(error.orig) or getattr(error.orig, "sqlstate", "") == "53100"
-        title = _("存储空间已满") if is_full else _("数据库暂时没有回应")
-        text = (
-            _("没有提交任何内容，个案没有改变。请告诉系统管理员，腾出空间后再试。")
-            if is_full
-            else _("没有提交任何内容，个案没有改变。请过一会儿再试。")
-        )
+        title, text = _("数据库暂时没有回应"), _("没有提交任何内容，个案没有改变。请过一会儿再试。")
+        if is_full:
+            title, text = _("存储空间已满"), _("没有提交任何内容，个案没有改变。请告诉系统管理员，腾出空间后再试。")
         return page(503, title, text, again=sent_again())
 
     @app.errorhandler(HTTPException)
