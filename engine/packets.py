@@ -15,10 +15,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from engine import clock, codes, feel, forms, journal, messages, numbers, permissions, records, subjects
+from engine import clock, codes, feel, forms, identifiers, journal, messages, numbers, permissions, records, subjects
 from engine.codes import Code
 from engine.errors import N_, NotFound, Recused, StepFailed
 from engine.forms import Field, Finding, Form
+from engine.identifiers import Terms
 from engine.permissions import Permission
 from engine.services import service
 from models import (
@@ -55,12 +56,7 @@ SHOWN_FORMS = (
     "investigation_report",
     "supplement",
 )
-COVERED = "〔已遮盖〕"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_RESIDENT = re.compile(r"[1-9１-９][\d０-９\s]{16,22}[\dXxＸｘ０-９]")
-_PHONE = re.compile(r"(?<![\d.])(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)|(?<!\d)0\d{2,3}-\d{7,8}(?!\d)")
-_DATE = re.compile(r"(?:19|20)\d{2}\s*[年./-]\s*\d{1,2}\s*[月./-]\s*\d{1,2}\s*日?|\d{1,2}\s*月\s*\d{1,2}\s*日|(?:19|20)\d{2}\s*年\s*\d{1,2}\s*月")
-_ADDRESS_FORMS = ("女士", "先生", "某", "氏", "小姐", "大姐", "老师", "医生", "医师", "主任", "护士")
 
 
 # ── reading ──
@@ -185,25 +181,12 @@ def of_case(session: Session, case_id: UUID, course: int) -> Packet | None:
 # ── what must not be in it ──
 
 
-@dataclass(frozen=True)
-class Terms:
-    """Texts that identify somebody in a case: of the subject and her family, of people at work, of places of care."""
-
-    subject: frozenset[str]
-    people: frozenset[str]
-    places: frozenset[str]
-
-    def all(self) -> list[str]:
-        """Return every term, the longest first."""
-        return sorted(self.subject | self.people | self.places, key=lambda term: (-len(term), term))
-
-
 def terms(session: Session, case: Case, deployed: Deployed) -> Terms:
     """Return what identifies somebody in a case, with the forms of address a narrative may use."""
     subject: set[str] = set()
     for text in subjects.identifiers(session, case.id):
         subject.add(text)
-        subject |= _name_parts(text)
+        subject |= identifiers.parts_of(text)
     parties = session.scalars(
         sa.select(Organisation).join(CaseParty, CaseParty.organisation_id == Organisation.id).where(CaseParty.case_id == case.id)
     ).all()
@@ -222,7 +205,8 @@ def terms(session: Session, case: Case, deployed: Deployed) -> Terms:
             continue
         (places if any(mark in named for mark in _MARKS_OF_PLACES) else people).add(named)
         if entry.key.endswith(("_name", "name")):
-            people |= _name_parts(named)
+            people |= identifiers.parts_of(named)
+    places = {part for name in places for part in identifiers.places_of(name)}
     return Terms(frozenset(subject), frozenset(term for term in people if len(term) > 1), frozenset(term for term in places if len(term) > 1))
 
 
@@ -247,68 +231,6 @@ def _spoken(names: Mapping[str, str], value: Any) -> str | None:
     return names.get(value) or (None if _UUID.fullmatch(value) else value.strip())
 
 
-def _name_parts(name: str) -> set[str]:
-    """Return how a person with a Chinese name is spoken of: given name alone, surname with a form of address."""
-    plain = name.strip()
-    if not 2 <= len(plain) <= 12 or not all("\u3400" <= character <= "\u9fff" or character == "·" or ord(character) > 0x1FFFF for character in plain):
-        return set()
-    surname = plain[:2] if plain[:2] in _DOUBLE_SURNAMES else plain.split("·")[0] if "·" in plain else plain[:1]
-    given = plain[len(surname) :].lstrip("·")
-    parts = {surname + form for form in _ADDRESS_FORMS}
-    return parts | ({given} if len(given) > 1 else set())
-
-
-_DOUBLE_SURNAMES = frozenset(
-    [
-        "欧阳",
-        "上官",
-        "司马",
-        "诸葛",
-        "东方",
-        "夏侯",
-        "皇甫",
-        "尉迟",
-        "公孙",
-        "慕容",
-        "令狐",
-        "长孙",
-        "宇文",
-        "司徒",
-        "闻人",
-        "南宫",
-        "端木",
-        "百里",
-        "东郭",
-        "呼延",
-        "轩辕",
-        "完颜",
-        "耶律",
-        "拓跋",
-        "独孤",
-    ]
-)
-
-
-def find_terms(text: str, wanted: Terms, *, with_dates: bool = True) -> list[tuple[str, str]]:
-    """Return what in a text identifies somebody, with its kind: subject, person, place, number, telephone, date."""
-    found: list[tuple[str, str]] = []
-    plain = _half(text)
-    squeezed = re.sub(r"\s+", "", plain)
-    for kind, group in (("subject", wanted.subject), ("person", wanted.people), ("place", wanted.places)):
-        for term in sorted(group, key=lambda term: (-len(term), term)):
-            if _half(term) in plain or (len(term) > 1 and re.sub(r"\s+", "", _half(term)) in squeezed):
-                found.append((term, kind))
-    found += [(match.group(), "number") for match in _RESIDENT.finditer(plain) if len(re.sub(r"\s", "", match.group())) == 18]
-    found += [(match.group(), "telephone") for match in _PHONE.finditer(plain)]
-    if with_dates:
-        found += [(match.group(), "date") for match in _DATE.finditer(plain)]
-    return list(dict.fromkeys(found))
-
-
-def _half(text: str) -> str:
-    return text.translate({**{ord("０") + digit: ord("0") + digit for digit in range(10)}, ord("　"): " "})
-
-
 def check_answers(session: Session, case: Case, form: Form, answers: Mapping[str, Any]) -> Iterator[Finding]:
     """Find what identifies somebody in a form that must not: the redaction before it is handed in."""
     if "no_identifiers" not in form.checks:
@@ -317,9 +239,7 @@ def check_answers(session: Session, case: Case, form: Form, answers: Mapping[str
 
     wanted = terms(session, case, procedures.deployed(session, case.procedure_version_id))
     for path, text in _texts(answers, ()):
-        found = find_terms(text, wanted)
-        found = [(term, kind) for term, kind in found if not any(term != other and term in other for other, _ in found)]
-        for term, kind in found[:5]:
+        for term, kind in list(dict.fromkeys((found.term, found.kind) for found in identifiers.find(text, wanted)))[:5]:
             yield Finding(path, "error", _SENTENCES[kind], {"term": term})
 
 
@@ -408,12 +328,7 @@ class _Maker:
         return f"第 {int(days)} 天{time}", f"day {int(days)}{time}"
 
     def clean(self, text: str) -> str:
-        for term in self.wanted.all():
-            if term in text:
-                text = text.replace(term, COVERED)
-        for pattern in (_RESIDENT, _PHONE, _DATE):
-            text = pattern.sub(COVERED, text)
-        return text
+        return identifiers.cover(text, self.wanted)
 
 
 def words(entry: Field, value: Any, when: Any) -> tuple[str, str]:

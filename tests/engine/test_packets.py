@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from engine import packets, procedures, subjects
+from engine import identifiers, packets, procedures, subjects
 from engine.errors import FormInvalid, NotFound, Recused
-from engine.packets import Terms, find_terms
+from engine.identifiers import Terms, find
 from models import JournalEntry, Organisation, Packet, PacketReader, Record
 from tests.engine.conftest import At
 from tests.worlds import World
@@ -70,17 +70,48 @@ def test_a_packet_names_nobody_no_place_and_no_day(at: At) -> None:
         ("2026年10月21日入院", "date"),
         ("10月21日入院", "date"),
         ("2026-10-21", "date"),
+        ("20261021 入院", "date"),
+        ("二〇二六年十月二十一日", "date"),
+        ("2026—10—21", "date"),
+        ("21/10/2026", "date"),
+        ("沈\u200b若\u200b蘅", "subject"),
+        ("沈·若·蘅", "subject"),
+        ("沈-若-蘅", "subject"),
+        ("沈若\u00ad蘅", "subject"),
+        ("Shen Ruoheng", "subject"),
+        ("ruoheng shen", "subject"),
+        ("由覃海堂接诊", "person"),
+        ("市 一 院", "place"),
+        ("341299-19860312-0422", "number"),
+        ("341299.19860312.042X", "number"),
+        ("341299860312042", "number"),
+        ("139.1234.5678", "telephone"),
+        ("139 123 45678", "telephone"),
+        ("139\u200b12345678", "telephone"),
+        ("(0551)62345678", "telephone"),
+        ("0551 62345678", "telephone"),
     ],
 )
 def test_what_identifies_is_found_however_it_is_written(said: str, kind: str) -> None:
     wanted = Terms(frozenset({"沈若蘅", "若蘅", "沈女士"}), frozenset({"覃海棠"}), frozenset({"市一院"}))
-    assert kind in {found for _, found in find_terms(said, wanted)}, find_terms(said, wanted)
+    assert kind in {found.kind for found in find(said, wanted)}, find(said, wanted)
 
 
-@pytest.mark.parametrize("said", ["第 3 天 +01:40 心率 120–130 次/分", "血小板 39×10⁹/L，麦角新碱 0.2 mg", "孕 36 周 6 天", "出血 13812 毫升"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "第 3 天 +01:40 心率 120–130 次/分",
+        "血小板 39×10⁹/L，麦角新碱 0.2 mg",
+        "孕 36 周 6 天",
+        "出血 13812 毫升",
+        "血压 120/80 130/90 110/70 mmHg",
+        "心率 130 90-100 110-120 次/分",
+        "乳酸 2.1 3.4 5.6 7.8 9.1 10.2 11.3",
+    ],
+)
 def test_what_does_not_identify_is_left_alone(said: str) -> None:
     wanted = Terms(frozenset({"沈若蘅", "若蘅"}), frozenset({"覃海棠"}), frozenset({"市一院"}))
-    assert find_terms(said, wanted) == []
+    assert find(said, wanted) == []
 
 
 @pytest.mark.parametrize(
@@ -166,3 +197,16 @@ def test_quasi_identifiers_in_words_and_exact_sums_are_hidden(at: At) -> None:
     assert "鄂温克" not in shown
     assert "6512" not in shown
     assert "民族名称" in shown  # told among what is hidden
+
+
+def test_a_place_is_told_without_its_city_and_a_village_without_its_address() -> None:
+    assert identifiers.places_of("澜州市第一人民医院") == {"澜州市第一人民医院", "第一人民医院"}
+    assert identifiers.places_of("市妇幼") == {"市妇幼"}
+    assert {"上槐村", "黄泥铺乡"} <= identifiers.parts_of("澜州市石鼓溪县黄泥铺乡上槐村 12 号")
+
+
+def test_what_the_records_give_is_covered_however_it_is_written() -> None:
+    wanted = Terms(frozenset({"沈若蘅", "若蘅"}), frozenset({"覃海棠"}), identifiers.places_of("澜州市第一人民医院"))
+    said = "沈 若\u3000蘅由第一 人民医院转来，电话１３９１２３４５６７８，２０２６年１０月２１日出血 1500 ml。"
+    covered = identifiers.cover(said, wanted)
+    assert covered == "〔已遮盖〕由〔已遮盖〕转来，电话〔已遮盖〕，〔已遮盖〕出血 1500 ml。"

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 
-from engine import codes, packets, resident_numbers
+from engine import codes, identifiers, resident_numbers
 from engine.transaction import transaction
 from models import Case, CaseState, Record
 from models.database import connect, sessions_of
@@ -75,8 +75,8 @@ def test_what_reviewers_read_gives_nobody_away(name: str) -> None:
     content = dossiers.read(name)
     said = str([dossier.redaction(), dossier.minutes(), dossier.conclusion(), dossier.opinion(), dossier.feedback()["content"]])
     assert [text for text in content["identifiers_in_summary"] if text in said] == []
-    terms = packets.Terms(frozenset(), frozenset(), frozenset(dossiers.places().codes))
-    assert [found for row in dossier.timeline for found in packets.find_terms(row["what"] + row["t"], terms)] == []
+    terms = identifiers.Terms(frozenset(), frozenset(), frozenset(dossiers.places().codes))
+    assert [found for row in dossier.timeline for found in identifiers.find(row["what"] + row["t"], terms)] == []
     assert not any(letter.isascii() and letter.isalpha() for row in dossier.timeline for letter in row["t"])
 
 
