@@ -190,8 +190,9 @@ def fetch(session: Session, actor: Actor, attachment_id: UUID) -> tuple[Attachme
 
 
 def _readable(actor: Actor) -> sa.ColumnElement[bool]:
-    kinds = [audience.value for audience in records.audiences(actor) - {Audience.COMMITTEE}]
-    return sa.or_(Attachment.audience.in_(kinds), Attachment.uploaded_by_id == actor.person_id)
+    return sa.or_(
+        records.readable(actor, Attachment.case_id, Attachment.audience, without=[Audience.COMMITTEE]), Attachment.uploaded_by_id == actor.person_id
+    )
 
 
 def _about_own_item(actor: Actor) -> sa.ColumnElement[bool]:

@@ -266,7 +266,7 @@ def _narrow(wanted: Filter, facility: Any) -> list[sa.ColumnElement[bool]]:
 def matches(words: str) -> sa.ColumnElement[bool]:
     """Return the condition under which a case fits what was typed: number, name, pinyin, unit or township."""
     conditions: list[sa.ColumnElement[bool]] = []
-    for word in words.split()[:5]:
+    for word in words[:60].split()[:5]:
         plain = word.strip().lower()
         pieces = [plain] if len(plain) < 3 or plain.isascii() else [plain[index : index + 2] for index in range(len(plain) - 1)]
         named = sa.and_(*[Subject.search.contains(f" {piece}" if piece.isascii() else f" {piece} ", autoescape=True) for piece in pieces])
@@ -331,7 +331,7 @@ def messages_for(session: Session, actor: Actor, case: Case) -> list[tuple[Subsc
     """Return the messages that the case waits for and the actor's roles may send."""
     elements = procedures.deployed(session, case.procedure_version_id).specification.elements
     rows = session.scalars(sa.select(Subscription).where(Subscription.case_id == case.id)).all()
-    roles = {role.value for role in actor.roles}
+    roles = {role.value for role in permissions.roles_over(actor, case)}
     return [(row, elements[row.element]) for row in rows if roles & set((elements[row.element].message_role or "").split())]
 
 

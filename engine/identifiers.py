@@ -46,28 +46,67 @@ _DOUBLE_SURNAMES = frozenset(
         "欧阳",
         "上官",
         "司马",
+        "司空",
+        "司徒",
+        "司寇",
         "诸葛",
         "东方",
+        "东郭",
+        "东门",
+        "西门",
+        "南门",
+        "南宫",
         "夏侯",
         "皇甫",
         "尉迟",
         "公孙",
+        "公羊",
+        "公冶",
+        "公西",
+        "公良",
         "慕容",
         "令狐",
         "长孙",
         "宇文",
-        "司徒",
         "闻人",
-        "南宫",
         "端木",
         "百里",
-        "东郭",
         "呼延",
         "轩辕",
         "完颜",
         "耶律",
         "拓跋",
         "独孤",
+        "濮阳",
+        "淳于",
+        "单于",
+        "太叔",
+        "申屠",
+        "宗政",
+        "钟离",
+        "鲜于",
+        "闾丘",
+        "澹台",
+        "赫连",
+        "万俟",
+        "亓官",
+        "子车",
+        "颛孙",
+        "巫马",
+        "漆雕",
+        "乐正",
+        "壤驷",
+        "夹谷",
+        "宰父",
+        "谷梁",
+        "段干",
+        "羊舌",
+        "微生",
+        "梁丘",
+        "左丘",
+        "第五",
+        "纳兰",
+        "爱新",
     ]
 )
 
@@ -96,7 +135,7 @@ class Found:
 
 
 def parts_of(text: str) -> set[str]:
-    """Return how else a name or an address may be written in a narrative: given name, surname with a form of address, village."""
+    """Return how else a name or an address may be written in a narrative: given name, surname with a form of address, a rare surname, village."""
     return _name_parts(text) | (set(_ADDRESS_PART.findall(text)) if len(text) >= 6 else set())
 
 
@@ -116,7 +155,7 @@ def _name_parts(name: str) -> set[str]:
         return set()
     surname = plain[:2] if plain[:2] in _DOUBLE_SURNAMES else plain.split("·")[0] if "·" in plain else plain[:1]
     given = plain[len(surname) :].lstrip("·")
-    parts = {surname + form for form in _ADDRESS_FORMS}
+    parts = {surname + form for form in _ADDRESS_FORMS} | ({surname} if surname in _DOUBLE_SURNAMES else set())
     return parts | ({given} if len(given) > 1 else set())
 
 

@@ -178,7 +178,8 @@ def take(session: Session, actor: Actor, answers: Mapping[str, Any], *, key: str
     session.flush()
     deadlines.note_notice(session, case, notice, limit)
     journal.record(session, actor, "notice:take", case_id=case.id, object_id=notice.id, number=notice.number, hop=hop.value)
-    cases.walk(session, actor, case, {"hop": hop.value, "kind": kind.value, "reopened": False, "notice_at": notified_at})
+    reporter = str(notice.reporter_id) if notice.reporter_id else None  # who does not receive their own call
+    cases.walk(session, actor, case, {"hop": hop.value, "kind": kind.value, "reopened": False, "notice_at": notified_at, "reporter": reporter})
     return Taken(notice, case, True)
 
 

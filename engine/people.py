@@ -98,7 +98,9 @@ def sign_in(session: Session, policy: Policy, username: str, password: str, *, a
     """
     _check_throttle(session, _address_key(address))
     person = session.scalar(sa.select(Person).where(_called(username)))
-    if person is not None and person.locked_until is not None and person.locked_until > clock.now():
+    if person is None:
+        _check_throttle(session, _name_key(username))  # a name that does not exist is answered like one that does
+    elif person.locked_until is not None and person.locked_until > clock.now():
         raise SignInBlocked(minutes=_minutes(person.locked_until))
     if person is None or not person.is_active or not passwords.fits(password, person.password_hash):
         if person is None or not person.is_active:
@@ -107,7 +109,8 @@ def sign_in(session: Session, policy: Policy, username: str, password: str, *, a
     assert person.password_hash is not None
     if passwords.needs_rehash(person.password_hash):
         person.password_hash = passwords.hashed(password)
-    person.failed_sign_ins, person.locked_until = 0, None
+    if not needs_second_factor(policy, of_person(session, person)):  # else wrong codes would never add up
+        person.failed_sign_ins, person.locked_until = 0, None
     if policy.rules.lasts and person.password_set_at and person.password_set_at + policy.rules.lasts < clock.now():
         person.must_change_password = True
     secret, now = secrets.token_urlsafe(32), clock.now()
@@ -139,16 +142,22 @@ def note_failure(session: Session, policy: Policy, username: str, address: str) 
         if person.failed_sign_ins >= policy.rules.attempts:
             person.locked_until = now + policy.rules.locked_for
         journal.record(session, None, "person:sign-in-failed", object_id=person.id, failures=person.failed_sign_ins)
-    key = _address_key(address)
+    else:
+        _count(session, _name_key(username), policy.rules.attempts, policy.rules.locked_for)
+    _count(session, _address_key(address), policy.address_attempts, policy.rules.locked_for)
+
+
+def _count(session: Session, key: str, attempts: int, locked_for: timedelta) -> None:
+    now = clock.now()
     throttle = session.get(Throttle, key, with_for_update=True)
     if throttle is None:
-        session.add(Throttle(key=key, failures=1, began_at=now))
-    else:
-        if throttle.began_at < now - timedelta(hours=1):
-            throttle.failures, throttle.began_at, throttle.blocked_until = 0, now, None
-        throttle.failures += 1
-        if throttle.failures >= policy.address_attempts:
-            throttle.blocked_until = now + policy.rules.locked_for
+        session.add(Throttle(key=key, failures=1, began_at=now, blocked_until=now + locked_for if attempts <= 1 else None))
+        return
+    if throttle.began_at < now - timedelta(hours=1):
+        throttle.failures, throttle.began_at, throttle.blocked_until = 0, now, None
+    throttle.failures += 1
+    if throttle.failures >= attempts:
+        throttle.blocked_until = now + locked_for
 
 
 def _called(typed: str) -> sa.ColumnElement[bool]:
@@ -169,6 +178,10 @@ def _minutes(until: Any) -> int:
 
 def _address_key(address: str) -> str:
     return hashlib.sha256(f"address:{address}".encode()).hexdigest()
+
+
+def _name_key(username: str) -> str:
+    return hashlib.sha256(f"name:{username.strip().lower()}".encode()).hexdigest()
 
 
 def _hash(secret: str) -> str:
@@ -265,6 +278,7 @@ def enrol_second_factor(session: Session, policy: Policy, actor: Actor, row: Sig
     person.second_factor_seed, person.second_factor_at, person.second_factor_step = seed, clock.now(), step
     person.recovery_codes = [_hash(entry) for entry in plain]
     row.second_factor_at = clock.now()
+    person.failed_sign_ins, person.locked_until = 0, None
     journal.record(session, actor, "person:second-factor", object_id=person.id)
     session.flush()
     return plain
@@ -291,6 +305,7 @@ def show_second_factor(session: Session, policy: Policy, actor: Actor, row: Sign
     else:
         raise CodeRefused
     row.second_factor_at = clock.now()
+    person.failed_sign_ins, person.locked_until = 0, None
     journal.record(session, actor, "person:second-factor-shown", object_id=row.id)
     session.flush()
 

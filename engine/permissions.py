@@ -136,6 +136,19 @@ def within(column: Any, prefixes: Iterable[str]) -> sa.ColumnElement[bool]:
     return sa.or_(*conditions) if conditions else sa.false()
 
 
+def roles_over(actor: Actor, case: Case) -> frozenset[Role]:
+    """Return the roles that an actor holds over a case: in one of its parties, or in the area in which its institution works.
+
+    A role somewhere else says nothing here: the chair of another city is nobody's chair in this one.
+    """
+    parties = set(case.parties.values())
+    return frozenset(post.role for post in actor.posts if str(post.organisation_id) in parties)
+
+
+# What manages a case is for the institution in charge alone: a party that gave a notice, or was in charge before, reads.
+MANAGING = frozenset({Permission.CASE_HOLD, Permission.CASE_MERGE, Permission.CASE_REOPEN})
+
+
 def visible(actor: Actor, permission: Permission = Permission.CASE_READ) -> sa.ColumnElement[bool]:
     """Return the condition on `cases` under which an actor sees a case identified.
 
@@ -146,7 +159,10 @@ def visible(actor: Actor, permission: Permission = Permission.CASE_READ) -> sa.C
     prefixes = reaches(actor, permission)
     if prefixes:
         party = aliased(Organisation)
-        conditions.append(sa.exists().where(CaseParty.case_id == Case.id, CaseParty.organisation_id == party.id, within(party.path, prefixes)))
+        capacity = CaseParty.capacity == "owner" if permission in MANAGING else sa.true()
+        conditions.append(
+            sa.exists().where(CaseParty.case_id == Case.id, CaseParty.organisation_id == party.id, capacity, within(party.path, prefixes))
+        )
     if permission is Permission.CASE_READ and allows(actor, Permission.CASE_READ_ASSIGNED):
         conditions.append(sa.exists().where(WorkItem.case_id == Case.id, WorkItem.audience.in_(("case", "office")), mine_or_claimable(actor)))
     return sa.or_(*conditions) if conditions else sa.false()

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from engine import clock, forms, subjects
+from engine import clock, forms, permissions, subjects
 from engine.errors import NotFound
-from models import Audience, Case, Record, Role, Source, Subject, WorkItem, new_id
+from models import Audience, Case, CaseParty, Organisation, Record, Role, Source, Subject, WorkItem, new_id
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -113,20 +113,28 @@ IDENTIFIED = frozenset({Audience.CASE, Audience.OFFICE})
 COMMITTEE_ROLES = frozenset(role for role, kinds in READABLE.items() if kinds == {Audience.COMMITTEE})
 
 
-def audiences(actor: Actor) -> frozenset[Audience]:
-    """Return the kinds of record an actor's roles may read, in a case that is visible to them."""
-    return frozenset().union(*(READABLE.get(role, frozenset()) for role in actor.roles))
+def readable(actor: Actor, case_id: Any, audience: Any, *, without: Iterable[Audience] = ()) -> sa.ColumnElement[bool]:
+    """Return the condition under which an actor may read what is for an audience, in a case that is visible to them.
 
+    Each role counts where it is held: over a party of the case, or for a work item of it. What the committee reads, it reads
+    in its packets (`engine.packets`), where recusal holds; here its roles give nothing.
 
-def readable(actor: Actor) -> sa.ColumnElement[bool]:
-    """Return the condition on `records` under which an actor may read one of a case that is visible to them.
-
-    One's own always; opinions of others once they are revealed, within the committee.
+    Args:
+        case_id: The column with the case's key.
+        audience: The column with the audience.
+        without: Audiences that are left out.
     """
-    conditions = [Record.audience.in_(tuple(audiences(actor))), Record.submitted_by_id == actor.person_id]
-    if actor.roles & COMMITTEE_ROLES:
-        conditions.append(sa.and_(Record.audience == Audience.AUTHOR, Record.revealed_at.is_not(None)))
-    return sa.or_(*conditions)
+    party = sa.orm.aliased(Organisation)
+    conditions: list[sa.ColumnElement[bool]] = []
+    for kinds in {kinds for role, kinds in READABLE.items() if role in actor.roles and role not in COMMITTEE_ROLES}:
+        posts = [post for post in actor.posts if READABLE.get(post.role) == kinds]
+        reached = sa.exists().where(
+            CaseParty.case_id == case_id, CaseParty.organisation_id == party.id, permissions.within(party.path, {post.reach for post in posts})
+        )
+        asked = sa.exists().where(WorkItem.case_id == case_id, WorkItem.role.in_({post.role for post in posts}), permissions.mine_or_claimable(actor))
+        allowed = [kind.value for kind in kinds - set(without)]
+        conditions.append(sa.and_(sa.type_coerce(audience, sa.String).in_(allowed), sa.or_(reached, asked)))
+    return sa.or_(*conditions) if conditions else sa.false()
 
 
 def of_case(session: Session, actor: Actor, case_id: UUID) -> Sequence[Record]:
@@ -134,7 +142,10 @@ def of_case(session: Session, actor: Actor, case_id: UUID) -> Sequence[Record]:
     return session.scalars(
         sa.select(Record)
         .options(sa.orm.joinedload(Record.submitted_by))
-        .where(Record.case_id == case_id, readable(actor))
+        .where(
+            Record.case_id == case_id,
+            sa.or_(readable(actor, Record.case_id, Record.audience), Record.submitted_by_id == actor.person_id),
+        )
         .order_by(Record.submitted_at.desc(), Record.id.desc())
     ).all()
 

@@ -245,7 +245,8 @@ def _row(actor: Actor, row: Any) -> Row:
 
 def sees_identity(actor: Actor, item: WorkItem) -> bool:
     """Tell whether an actor does a work item on identified data: its form is for those who do, and a role of theirs is."""
-    return item.audience in ("case", "office") or bool(actor.roles & {Role.QC_OFFICER, Role.MCH_HEAD} and item.audience in IDENTIFIED)
+    over = permissions.roles_over(actor, item.case)
+    return item.audience in ("case", "office") or bool(over & {Role.QC_OFFICER, Role.MCH_HEAD} and item.audience in IDENTIFIED)
 
 
 def _of_view(actor: Actor, view: str) -> sa.ColumnElement[bool]:
@@ -704,12 +705,15 @@ def _finish(
     session: Session, actor: Actor, head: _Head, deployed: Deployed, form: forms.Form, checked: forms.Checked, context: forms.Context, key: str
 ) -> HandedIn:
     item, case, now = head.item, head.case, clock.now()
-    swapped = session.execute(
-        sa.update(WorkItem)
-        .where(WorkItem.id == item.id, permissions.may_hand_in(actor))
-        .values(state=WorkItemState.COMPLETED, person_id=actor.person_id, completed_at=now, completed_by_id=actor.person_id, command_key=key)
-        .execution_options(synchronize_session=False)
-    )
+    try:
+        swapped = session.execute(
+            sa.update(WorkItem)
+            .where(WorkItem.id == item.id, permissions.may_hand_in(actor))
+            .values(state=WorkItemState.COMPLETED, person_id=actor.person_id, completed_at=now, completed_by_id=actor.person_id, command_key=key)
+            .execution_options(synchronize_session=False)
+        )
+    except sa.exc.IntegrityError:  # the key of another page's button
+        raise InvalidInput from None
     if swapped.rowcount != 1:  # type: ignore[attr-defined]
         # PostgreSQL waits for the case and then shows the item as it was before: the same command may have just done it.
         session.refresh(item)

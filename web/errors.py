@@ -52,7 +52,7 @@ STATUS: dict[type[engine_errors.EngineError], int] = {
     CodeRefused: 422,
     TwoAdministrators: 422,
 }
-ICONS = {404: "map", 403: "lock", 409: "check", 422: "alert", 429: "clock", 500: "retry", 503: "offline", 401: "clock", 413: "upload"}
+ICONS = {404: "map", 403: "lock", 409: "alert", 422: "alert", 429: "clock", 500: "retry", 503: "offline", 401: "clock", 413: "upload"}
 
 
 def sentence(error: engine_errors.EngineError) -> str:
@@ -95,7 +95,8 @@ def set_up(app: Application) -> None:
             429: _("请稍后再试"),
             500: _("系统没能完成这一步"),
         }
-        return page(status, titles.get(status, _("没有完成")), sentence(error), number=error.fields.get("number"))
+        back = request.path if request.endpoint == "work_items.write" and status in (403, 409, 422) else ""
+        return page(status, titles.get(status, _("没有完成")), sentence(error), number=error.fields.get("number"), back=back)
 
     @app.errorhandler(SignInNeeded)
     def sign_in_needed(_error: SignInNeeded) -> ResponseReturnValue:

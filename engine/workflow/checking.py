@@ -34,7 +34,7 @@ RESERVED = frozenset({"Start", "End", "Root", "StartEventSplit", "StartEventJoin
 ORGANISATIONS = frozenset({"owner", "facility", "township", "reporting", "administration", "upper"})
 GIVEN = frozenset({"case", "profile"})
 HOST_FUNCTIONS = frozenset({"due", "end of day", "members", "resident number valid", "resident number birth"})
-STARTS_WITH = frozenset({"hop", "kind", "reopened", "notice_at"})
+STARTS_WITH = frozenset({"hop", "kind", "reopened", "notice_at", "reporter"})
 
 
 @dataclass(frozen=True, slots=True)

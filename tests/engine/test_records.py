@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from engine import packets, records
+from engine import packets, people, records
 from engine.errors import NotFound
 from models import Audience, Record, Role
 from tests.engine.conftest import At
@@ -23,8 +23,7 @@ def test_who_reads_which_records(at: At) -> None:
     assert {"report_card", "case_report", "investigation_report", "conclusion"} <= office
     assert {"report_card", "case_report"} <= hospital
     assert not hospital & {"investigation_report", "conclusion", "minutes", "redaction", "upper_review"}
-    assert "conclusion" in committee
-    assert not committee & {"report_card", "case_report", "notice", "investigation_report", "verification"}
+    assert committee <= {"declaration", "opinion", "sign_off"}  # their own; the rest they read in the packet
     for nobody in ("xitong", "shenji", "liucheng"):
         assert forms_of(world, nobody) == set()
 
@@ -49,11 +48,23 @@ def test_an_opinion_is_its_author_s_alone_until_the_chair_opens_the_discussion(a
     assert all(row.revealed_at is None for row in opinions)
     assert "opinion" not in records.known(world.session, world.case_id, identified=True)
     world.play("record_minutes")
-    seen = {row.id for row in records.of_case(world.session, world.actor("lujianwei"), world.case_id) if row.form == "opinion"}
-    assert seen == {row.id for row in opinions}
+    packet = packets.of_case(world.session, world.case_id, 1)
+    assert packet is not None
+    assert {row.id for row, _ in packets.opinions(world.session, world.actor("lujianwei"), packet)} == {row.id for row in opinions}
+    assert [row.id for row in records.of_case(world.session, member, world.case_id) if row.form == "opinion"] == [authors[member.person_id].id]
     for office in ("tangyining", "gaohuairen", "qinhaitang", "renguochang"):
         assert "opinion" not in forms_of(world, office)
-    assert packets.of_case(world.session, world.case_id, 1) is not None
+
+
+def test_a_committee_s_role_elsewhere_opens_nothing_of_a_case_of_one_s_own_hospital(at: At) -> None:
+    world = at("close_case")
+    before = forms_of(world, "qinhaitang")
+    outside = world.place("YP-RM")
+    for role in (Role.COMMITTEE_MEMBER, Role.QC_OFFICER):
+        people.appoint(world.session, world.actor("anquan"), world.person("qinhaitang"), role, outside)
+    world.session.flush()
+    assert forms_of(world, "qinhaitang") == before
+    assert not before & {"conclusion", "minutes", "sitting", "sign_off", "opinion", "declaration"}
 
 
 def test_what_was_corrected_stays_and_the_chain_is_told_newest_first(at: At) -> None:

@@ -18,7 +18,7 @@ import time_machine
 
 from engine import calendars
 from engine.transaction import transaction
-from models import Case, Deadline, Installation, JournalEntry, Message
+from models import Case, Deadline, DeadlineKind, Installation, JournalEntry, Message
 from models.database import connect, sessions_of
 from tests.conftest import START
 from tests.postgres import Postgres
@@ -89,7 +89,9 @@ def test_workers_share_what_is_due_and_a_killed_one_is_not_missed(filled: tuple[
         now_told = session.execute(sa.select(Message.person_id, Message.once)).all()
         warned = session.execute(sa.select(JournalEntry.object_id, JournalEntry.action).where(JournalEntry.action.startswith("deadline:"))).all()
         overdue = session.scalars(
-            sa.select(Deadline.id).where(Deadline.due_at <= later, Deadline.met_at.is_(None), Deadline.withdrawn_at.is_(None))
+            sa.select(Deadline.id).where(
+                Deadline.kind == DeadlineKind.LIMIT, Deadline.due_at <= later, Deadline.met_at.is_(None), Deadline.withdrawn_at.is_(None)
+            )
         ).all()
         assert session.scalar(sa.select(sa.func.count()).select_from(Case)) == 4
     engine.dispose()

@@ -343,3 +343,23 @@ def test_no_subject_of_a_case_is_named_where_only_numbers_belong(sessions: Sessi
     ):
         assert name not in browse(username).get(path).text, (username, path)
     assert uuid4()
+
+
+@pytest.mark.parametrize("query", ["since=0001-01-01", "until=9999-12-31", "since=2026-02-30", "until=%00"])
+def test_an_odd_day_of_the_journal_is_an_ordinary_page(browse: Any, query: str) -> None:
+    assert browse("shenji").get(f"/journal?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("words", ["甲" * 20_000, "a" * 100_000, "\x00", "％" * 500])
+def test_a_long_search_is_cut(browse: Any, words: str) -> None:
+    assert browse("tangyining").post("/cases/search", {"words": words}).status_code == 302
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-02-30", "１９００-01-01", "12345-01-01"])
+def test_an_impossible_day_is_a_sentence_at_its_field(browse: Any, day: str) -> None:
+    browser = browse("qinhaitang")
+    sent = [(name, value) for name, value in noticed(browser) if name != "event_dt"]
+    answer = browser.post("/notices/new", [*sent, ("event_dt", day), ("event_dt", "08:10")])
+    assert answer.status_code == 422
+    assert "陶映秋" in answer.text
+    assert browser.post("/notices/new/state", [*sent, ("event_dt", day), ("event_dt", "08:10")]).status_code == 200

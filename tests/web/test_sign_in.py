@@ -210,3 +210,12 @@ def test_no_session_outlives_a_new_password(sessions: Sessions, browse: Any) -> 
             )
             == 1
         )
+
+
+def test_a_name_that_does_not_exist_is_answered_like_one_that_does(browse: Any) -> None:
+    told = {}
+    for name in ("tangyining", "nobody-at-all"):
+        answers = [browse().post("/sign-in", {"username": name, "password": f"wrong-{turn}"}) for turn in range(7)]
+        told[name] = [(answer.status_code, "账号或密码不对" in answer.text, "30 分钟" in answer.text) for answer in answers]
+    assert told["tangyining"] == told["nobody-at-all"]
+    assert told["nobody-at-all"][-1][0] == 429

@@ -363,3 +363,12 @@ def test_who_reported_is_told_what_to_add_when_the_report_comes_back(sessions: S
     shown = browse(reporter).get(f"/work-items/{correction}").text
     assert "补第二次转诊的时间" in shown
     assert "先兆子痫与脑出血的先后要写明" in shown
+
+
+@pytest.mark.parametrize("name", ["admissions-²-x", "admissions-" + "1" * 5000 + "-x", "admissions-٣-unit", "admissions-99999-unit"])
+def test_a_row_that_cannot_be_is_left_out(sessions: Sessions, browse: Any, name: str) -> None:
+    item_id = item_of(sessions, "fill_card")
+    browser = browse("qinhaitang")
+    assert browser.post(f"/work-items/{item_id}/draft", [(name, "x"), ("name", "陶映秋")]).status_code == 200
+    for value in ("admissions:²", "admissions:" + "1" * 5000, ":", "nothing:0"):
+        assert browser.post(f"/work-items/{item_id}", [("_remove", value)]).status_code == 200

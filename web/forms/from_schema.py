@@ -136,10 +136,16 @@ class ManyField(Field):  # type: ignore[misc]
         self.data = list(dict.fromkeys(value for value in valuelist if value))
 
 
+_ODD_INDEX = re.compile(r"-(?:[0-9]{5,}|(?![0-9]+(?:-|\Z))\d[^-]*|[^-\x00-\x7f]+)(?:-|\Z)")  # no row of a list is called so
+
+
 def _date(text: str) -> date:
     found = _DATE.match(text)
     try:
-        return date(*map(int, found.groups())) if found else date.fromisoformat(text)
+        day = date(*map(int, found.groups())) if found else date.fromisoformat(text)
+        if not 1900 <= day.year < 2200:
+            raise ValueError
+        return day
     except ValueError:
         raise ValueError(_("请按 年-月-日 填，如 2026-10-14。")) from None
 
@@ -298,6 +304,8 @@ class Filled:
         self.form, self.context = form, context
         self.was_sent = sent is not None
         data = None if sent is not None else forms.thaw(stored or {})
+        if sent is not None:
+            sent = MultiDict([(name, value) for name, value in sent.items(multi=True) if not _ODD_INDEX.search(name)])
         self.wtform = form_class(form)(formdata=sent, data=data)
         self.checked: forms.Checked | None = None
 

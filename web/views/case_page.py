@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -67,7 +68,7 @@ def strip(case: Case, clocks: list[Deadline], deployed: Deployed) -> list[StripE
         if (
             kept is None
             or (kept.met_at is not None and deadline.met_at is None)
-            or ((kept.met_at is None) == (deadline.met_at is None) and deadline.due_at > kept.due_at)
+            or ((kept.met_at is None) == (deadline.met_at is None) and _latest(deadline) > _latest(kept))
         ):
             by_key[deadline.key] = deadline
     steps = dict(g.session.execute(sa.select(WorkItem.id, WorkItem.element).where(WorkItem.case_id == case.id)).all())
@@ -94,6 +95,10 @@ def strip(case: Case, clocks: list[Deadline], deployed: Deployed) -> list[StripE
             )
         )
     return entries
+
+
+def _latest(deadline: Deadline) -> tuple[datetime, datetime]:
+    return deadline.due_at, deadline.met_at or deadline.due_at
 
 
 def _before(rounds: list[Deadline]) -> str:

@@ -46,6 +46,7 @@ def index() -> ResponseReturnValue:
 
 def _day(name: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(request.args[name]).replace(tzinfo=clock.zone())
+        found = datetime.fromisoformat(request.args[name]).replace(tzinfo=clock.zone())
+        return found if 2000 <= found.year < 2200 else None
     except (KeyError, ValueError):
         return None

@@ -408,7 +408,7 @@ def _add(opened: work_items.Opened, filled: Filled, path: str) -> ResponseReturn
 
 def _remove(opened: work_items.Opened, filled: Filled, value: str) -> ResponseReturnValue:
     path, _colon, index = value.rpartition(":")
-    if index.isdigit():
+    if index.isascii() and index.isdecimal() and len(index) < 5:
         filled.remove_row(path, int(index))
     return _task(opened, filled)
 
