@@ -143,7 +143,7 @@ def lock(session: Session, case_id: UUID) -> Case:
     Raises:
         NotFound: there is none with this key.
     """
-    case = session.scalar(sa.select(Case).where(Case.id == case_id).with_for_update().execution_options(populate_existing=True))
+    case = session.scalar(sa.select(Case).where(Case.id == case_id).with_for_update(key_share=True).execution_options(populate_existing=True))
     if case is None:
         raise NotFound
     return case
@@ -425,6 +425,15 @@ def reopen(session: Session, actor: Actor, reference: str, reason: str, answers:
         case.course += 1
         case.state, case.ended_at, case.is_reopened = CaseState.VERIFIED, None, True
         journal.record(session, actor, "case:reopen", case_id=case.id, sequence=sequence, reason=reason[:2000])
+        rungs = [
+            "administration.health_administration",
+            "owner.committee_chair",
+            "owner.secretary",
+            "facility.unit_head",
+            "township.township_reporter",
+        ]
+        people = messages.ladder(session, case, rungs)
+        messages.write(session, people, "reopened", f"reopened:{case.id}:{case.course}", case_id=case.id, course=case.course)
         session.flush()
         walk(session, actor, case, {"reopened": True})
     else:

@@ -411,6 +411,10 @@ def _asked(fields: Sequence[Field], answers: Mapping[str, Any]) -> dict[str, Any
                 _row(entry, row) for row in (rows if isinstance(rows, Sequence) and not isinstance(rows, str) else ()) if isinstance(row, Mapping)
             ]
             found[entry.key] = [row for row in found[entry.key] if not _is_blank({k: v for k, v in row.items() if k != "row_id"})]
+            taken: set[str] = set()
+            for row in found[entry.key] if entry.has_row_id else ():  # a row's key is its own, whatever was sent
+                row["row_id"] = row["row_id"] if row["row_id"] not in taken else str(uuid.uuid4())
+                taken.add(row["row_id"])
         elif entry.type in INPUTS:
             value = answers.get(entry.key)
             found[entry.key] = (value.strip() or None) if isinstance(value, str) else value

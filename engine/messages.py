@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from engine import clock, organisations
 from engine.services import service
-from models import Case, Message, Role, new_id
+from models import Case, Message, Role, WorkItem, WorkItemState, new_id
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -87,8 +87,9 @@ def inbox(session: Session, person_id: UUID, *, limit: int = 50) -> list[Message
 
 
 def unread(session: Session, person_id: UUID) -> int:
-    """Return how many messages a person has not read."""
-    return session.scalar(sa.select(sa.func.count()).where(Message.person_id == person_id, Message.read_at.is_(None))) or 0
+    """Return how many messages a person has not read, of what is not settled meanwhile."""
+    settled = sa.exists().where(WorkItem.id == Message.work_item_id, WorkItem.state.in_((WorkItemState.COMPLETED, WorkItemState.EXITED)))
+    return session.scalar(sa.select(sa.func.count()).where(Message.person_id == person_id, Message.read_at.is_(None), ~settled)) or 0
 
 
 def mark_read(session: Session, person_id: UUID, message_id: UUID | None = None) -> None:

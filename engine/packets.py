@@ -87,13 +87,16 @@ def readable(actor: Actor) -> sa.ColumnElement[bool]:
     return sa.and_(Packet.released_at.is_not(None), ~recused, sa.or_(sa.and_(Packet.withdrawn_at.is_(None), sa.or_(reader, secretary)), step))
 
 
-def read(session: Session, actor: Actor, number: str) -> Packet:
+def read(session: Session, actor: Actor, number: str, *, to_write: bool = False) -> Packet:
     """Open a packet; journalled.
 
     Raises:
         NotFound: not there, not released, withdrawn, or the actor has not declared.
         Recused: the packet was taken from the actor.
     """
+    if to_write:  # the journal entry refers to the case: see `work_items.show`
+        case_id = session.scalar(sa.select(Packet.case_id).where(Packet.number == number, readable(actor)))
+        session.execute(sa.select(Case.id).where(Case.id == case_id).with_for_update(key_share=True))
     packet = session.scalar(sa.select(Packet).where(Packet.number == number, readable(actor)))
     if packet is None or not permissions.allows(actor, Permission.PACKET_READ):
         recused = sa.select(PacketReader.person_id).join(Packet, Packet.id == PacketReader.packet_id)

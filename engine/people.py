@@ -18,7 +18,7 @@ import pyotp
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
-from engine import clock, journal, passwords
+from engine import clock, journal, messages, passwords
 from engine.actor import Actor, of_person
 from engine.errors import N_, EngineError, InvalidInput, NotFound
 from engine.permissions import IDENTIFIED_ROLES
@@ -114,6 +114,10 @@ def sign_in(session: Session, policy: Policy, username: str, password: str, *, a
     if policy.rules.lasts and person.password_set_at and person.password_set_at + policy.rules.lasts < clock.now():
         person.must_change_password = True
     secret, now = secrets.token_urlsafe(32), clock.now()
+    forgotten = sa.or_(SignIn.seen_at < now - policy.idle, SignIn.began_at < now - policy.lasts)
+    session.execute(  # what was searched for goes with the session in which it was typed
+        sa.update(SignIn).where(SignIn.person_id == person.id, SignIn.ended_at.is_(None), forgotten).values(searches={}, ended_at=now)
+    )
     row = SignIn(
         id=new_id(),
         secret_hash=_hash(secret),
@@ -204,7 +208,7 @@ def seen(session: Session, row_id: UUID) -> None:
 
 def sign_out(session: Session, actor: Actor, row: SignIn) -> None:
     """End a session on the server; its cookie is worth nothing from now on."""
-    row.ended_at = clock.now()
+    row.ended_at, row.searches = clock.now(), {}
     journal.record(session, actor, "person:sign-out", object_id=row.id)
     session.flush()
 
@@ -212,7 +216,9 @@ def sign_out(session: Session, actor: Actor, row: SignIn) -> None:
 def end_all(session: Session, actor: Actor, person_id: UUID, *, but: UUID | None = None) -> int:
     """End the sessions of a person, but for one; returns how many."""
     condition = [SignIn.person_id == person_id, SignIn.ended_at.is_(None), *([SignIn.id != but] if but else [])]
-    result = session.execute(sa.update(SignIn).where(*condition).values(ended_at=clock.now()).execution_options(synchronize_session="fetch"))
+    result = session.execute(
+        sa.update(SignIn).where(*condition).values(ended_at=clock.now(), searches={}).execution_options(synchronize_session="fetch")
+    )
     journal.record(session, actor, "person:end-sessions", object_id=person_id, count=result.rowcount)  # type: ignore[attr-defined]
     return int(result.rowcount)  # type: ignore[attr-defined]
 
@@ -321,11 +327,27 @@ def _step_of(secret: str, code: str) -> int | None:
     return None
 
 
+def is_kept_apart(person: Person) -> bool:
+    """Tell whether somebody is one of the three administrators: no other one takes over their account; the console does."""
+    return any(post.role in ADMINISTRATORS for post in person.appointments if post.until_on is None or post.until_on >= clock.today())
+
+
+def _tell_of_reset(session: Session, person: Person, kind: str) -> None:
+    """Tell the person and the audit administrators that somebody else reset an account."""
+    auditors = session.scalars(
+        sa.select(Appointment.person_id).where(
+            Appointment.role == Role.AUDIT_ADMINISTRATOR, sa.or_(Appointment.until_on.is_(None), Appointment.until_on >= clock.today())
+        )
+    ).all()
+    messages.write(session, [person.id, *auditors], kind, f"{kind}:{person.id}:{clock.now().isoformat()}", account=person.username)
+
+
 def reset_second_factor(session: Session, actor: Actor, person: Person) -> None:
     """Let a person who lost the authenticator enrol a new one."""
     person.second_factor_seed, person.second_factor_at, person.second_factor_step, person.recovery_codes = None, None, None, []
     end_all(session, actor, person.id)
     journal.record(session, actor, "person:second-factor-reset", object_id=person.id)
+    _tell_of_reset(session, person, "second_factor_reset")
     session.flush()
 
 
@@ -371,6 +393,7 @@ def issue_password(session: Session, policy: Policy, actor: Actor, person: Perso
     end_all(session, actor, person.id)
     journal.record(session, actor, "person:password-issued", object_id=person.id)
     session.flush()
+    _tell_of_reset(session, person, "password_issued")
     return word
 
 

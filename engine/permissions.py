@@ -145,6 +145,8 @@ def roles_over(actor: Actor, case: Case) -> frozenset[Role]:
     return frozenset(post.role for post in actor.posts if str(post.organisation_id) in parties)
 
 
+COMMITTEE = frozenset({Role.COMMITTEE_CHAIR, Role.COMMITTEE_DEPUTY, Role.COMMITTEE_MEMBER, Role.SECRETARY, Role.UPPER_REVIEWER})
+
 # What manages a case is for the institution in charge alone: a party that gave a notice, or was in charge before, reads.
 MANAGING = frozenset({Permission.CASE_HOLD, Permission.CASE_MERGE, Permission.CASE_REOPEN})
 
@@ -170,7 +172,15 @@ def visible(actor: Actor, permission: Permission = Permission.CASE_READ) -> sa.C
 
 def mine_or_claimable(actor: Actor) -> sa.ColumnElement[bool]:
     """Return the condition on `work_items` under which a work item is, was or may become the actor's."""
-    return sa.or_(WorkItem.person_id == actor.person_id, WorkItem.completed_by_id == actor.person_id, claimable(actor))
+    return sa.or_(theirs(actor), WorkItem.completed_by_id == actor.person_id, claimable(actor))
+
+
+def theirs(actor: Actor) -> sa.ColumnElement[bool]:
+    """Return the condition under which a work item is an actor's: what is the committee's, only as long as they sit on one."""
+    mine = WorkItem.person_id == actor.person_id
+    if actor.roles & COMMITTEE:
+        return mine
+    return sa.and_(mine, sa.or_(WorkItem.audience.not_in(("committee", "author")), WorkItem.role.in_(tuple(actor.roles))))
 
 
 def claimable(actor: Actor) -> sa.ColumnElement[bool]:
@@ -187,4 +197,4 @@ def claimable(actor: Actor) -> sa.ColumnElement[bool]:
 
 def may_hand_in(actor: Actor) -> sa.ColumnElement[bool]:
     """Return the condition on `work_items` under which an open one is the actor's to do."""
-    return sa.and_(WorkItem.state.in_(OPEN_STATES), sa.or_(WorkItem.person_id == actor.person_id, claimable(actor)))
+    return sa.and_(WorkItem.state.in_(OPEN_STATES), sa.or_(theirs(actor), claimable(actor)))

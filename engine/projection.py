@@ -20,6 +20,7 @@ from models import (
     Case,
     CaseState,
     Record,
+    RectificationItem,
     Role,
     Subscription,
     WorkflowScope,
@@ -96,7 +97,12 @@ def refresh(command: Command, outcome: Outcome, *, completed: UUID | None = None
                 for item, _ in opened
                 if item.is_assigned and item.person_id is not None
                 for row in messages.rows(
-                    [item.person_id], "assigned", f"assigned:{item.id}", case_id=case.id, work_item_id=item.id, element=item.element
+                    [item.person_id],
+                    "again" if _leads_back(command, outcome, item) else "assigned",
+                    f"assigned:{item.id}",
+                    case_id=case.id,
+                    work_item_id=item.id,
+                    element=item.element,
                 )
             ]
             + _again(command, outcome, [item for item, _ in opened if not item.is_assigned]),
@@ -109,16 +115,16 @@ def refresh(command: Command, outcome: Outcome, *, completed: UUID | None = None
     return [item for item, _ in opened]
 
 
+def _leads_back(command: Command, outcome: Outcome, item: WorkItem) -> bool:
+    """Tell whether the diagram came to a step from one that lies behind it: it is done again."""
+    specification = command.deployed.specification
+    outline = specification.processes[specification.elements[item.element].process].outline
+    return not {element for element, _ in outcome.walked}.isdisjoint(outline[outline.index(item.element) + 1 :])
+
+
 def _again(command: Command, outcome: Outcome, opened: list[WorkItem]) -> list[dict[str, Any]]:
     """Return messages to those who did a step before that the diagram now leads back to."""
-    specification = command.deployed.specification
-    passed = {element for element, _ in outcome.walked}
-
-    def leads_back(item: WorkItem) -> bool:
-        outline = specification.processes[specification.elements[item.element].process].outline
-        return not passed.isdisjoint(outline[outline.index(item.element) + 1 :])
-
-    back = {item.element: item for item in opened if leads_back(item)}
+    back = {item.element: item for item in opened if _leads_back(command, outcome, item)}
     if not back:
         return []
     before = command.session.execute(
@@ -186,7 +192,12 @@ def _work_item(command: Command, item: Item) -> tuple[WorkItem, Any]:
     if plan is None or element.role is None:
         raise StepFailed(element=item.element, reason="a task without a form or a lane")
     role = Role(_value(command, plan.role, item.variables, item.element)) if plan.role else Role(element.role)
-    party = case.parties.get(plan.organisation or "owner")
+    rectification_item_id = _key(command, plan.item, item)
+    if plan.organisation == "item":
+        carried = command.session.get(RectificationItem, rectification_item_id) if rectification_item_id else None
+        party = str(carried.organisation_id) if carried else None
+    else:
+        party = case.parties.get(plan.organisation or "owner")
     if party is None:
         raise StepFailed(element=item.element, reason=f"the case has no {plan.organisation}")
     person = _key(command, plan.person, item)
@@ -207,7 +218,7 @@ def _work_item(command: Command, item: Item) -> tuple[WorkItem, Any]:
         is_assigned=person is not None,
         person_id=person,
         excluded_id=_key(command, plan.exclude, item),
-        rectification_item_id=_key(command, plan.item, item),
+        rectification_item_id=rectification_item_id,
         variables=dict(item.variables),
         state=WorkItemState.RESERVED if person else WorkItemState.READY,
         offered_at=command.environment.now,

@@ -316,12 +316,18 @@ class Opened:
     element: workflow.Element
 
 
-def show(session: Session, actor: Actor, item_id: UUID) -> Opened:
+def show(session: Session, actor: Actor, item_id: UUID, *, to_write: bool = False) -> Opened:
     """Open a work item: journalled when its form speaks of an identified case.
+
+    Args:
+        to_write: The case is locked first: a journal entry refers to it, and two who refer to it could then not lock it.
 
     Raises:
         NotFound: not there, or neither the actor's nor claimable nor finished by them.
     """
+    if to_write:
+        of_item = sa.select(Case.id).join(WorkItem, WorkItem.case_id == Case.id).where(WorkItem.id == item_id)
+        session.execute(of_item.where(permissions.mine_or_claimable(actor) | _takeable(actor)).with_for_update(of=Case, key_share=True))
     item = _visible(session, actor, item_id)
     case = item.case
     deployed = procedures.deployed(session, case.procedure_version_id)
@@ -667,7 +673,7 @@ def _lock(session: Session, actor: Actor, item_id: UUID) -> _Head:
         .outerjoin(Deadline, _own_deadline())
         .outerjoin(Record, Record.id == latest)
         .where(WorkItem.id == item_id, permissions.mine_or_claimable(actor) | _takeable(actor))
-        .with_for_update(of=Case)
+        .with_for_update(of=Case, key_share=True)  # rows that point to the case may be written meanwhile: the journal of its readers
         .execution_options(populate_existing=True)
     ).first()
     if row is None:

@@ -80,7 +80,7 @@ def _earliest(session: Session, case_id: UUID | None) -> tuple[Deadline, Case] |
         .where(Deadline.next_at <= clock.now(), Deadline.case_id == case_id if case_id else sa.true())
         .order_by(Deadline.next_at, Deadline.kind, Deadline.id)
         .limit(1)
-        .with_for_update(of=Case, skip_locked=True)
+        .with_for_update(of=Case, skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
     ).first()
     return (row[0], row[1]) if row else None

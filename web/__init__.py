@@ -25,6 +25,7 @@ DIST = Path(__file__).parent / "static" / "dist"
 MAX_REQUEST_BYTES = 24_000_000
 MAX_PLAIN_FORM_BYTES = 2_000_000
 MAX_FORM_PARTS = 6_000
+MAX_NAME = 200
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -124,6 +125,11 @@ def _measure_form() -> None:
         flask.abort(413)
     if request.method == "POST" and len(request.form) > MAX_FORM_PARTS:
         flask.abort(413)
+    sent = (request.path, *request.args.keys(), *request.args.values(), *request.form.keys(), *(value for value in request.form.values()))
+    if any("\x00" in text for text in sent):  # no database takes it, and nobody types it
+        flask.abort(400)
+    if any(len(name) > MAX_NAME for name in (*request.form, *request.files)):
+        flask.abort(400)
 
 
 def _wind_demo_clock() -> None:
@@ -145,8 +151,8 @@ def _protect(response: flask.Response) -> flask.Response:
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if request.endpoint != "assets":
-        headers.setdefault("Cache-Control", "no-store")
+    if request.endpoint != "assets" or response.status_code != 200:
+        headers["Cache-Control"] = "no-store"
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     return response

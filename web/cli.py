@@ -179,6 +179,9 @@ def listen(app: Application, host: str, port: int, threads: int, *, proxies: int
             ident=None,
             max_request_body_size=26_000_000,
             clear_untrusted_proxy_headers=proxies == 0,
+            connection_limit=1000,
+            channel_timeout=60,
+            asyncore_use_poll=True,
         )
     except OSError as error:
         raise click.ClickException(f"Port {port} cannot be used: {error.strerror}. Choose another with --port.") from None

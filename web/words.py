@@ -182,6 +182,11 @@ def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
         "deadline_red": _("“%(step)s”临近时限。", step=step),
         "deadline_overdue": _("“%(step)s”已超时限。", step=step),
         "deadline_escalated": _("“%(step)s”超时限较久，已报告上级。", step=step),
+        "password_issued": _("系统管理员重设了账号 %(account)s 的密码。不是本人要求的，请告诉审计管理员。", account=detail.get("account", "")),
+        "second_factor_reset": _(
+            "安全管理员重置了账号 %(account)s 的第二重验证。不是本人要求的，请告诉审计管理员。", account=detail.get("account", "")
+        ),
+        "reopened": _("个案重新评审，进入第 %(course)s 轮。", course=detail.get("course", 2)),
         "crossing_told": _("这个个案按触发情形移交约谈督查，只移交规定的内容，不含个人意见和表决。"),
         "crossed": _("约谈督查档案 %(number)s 已移交，只含规定的内容。请按程序办理。", number=detail.get("accountability", "")),
         "recused": _("您已回避，评审资料 %(number)s 已收回，不必再办。", number=detail.get("packet", "")),
@@ -278,6 +283,20 @@ def _reason(value: Any) -> Any:
     return HOLD_REASONS[HoldReason(value)] if value in {reason.value for reason in HoldReason} else ""
 
 
+DETAILS: dict[str, Any] = {  # what the journal of the installation tells of an entry: no word that somebody wrote
+    "element": _l("步骤"),
+    "number": _l("编号"),
+    "version": _l("版本"),
+    "limit": _l("时限"),
+    "hop": _l("环节"),
+    "role": _l("角色"),
+    "trigger": _l("触发"),
+    "people": _l("告知人数"),
+    "count": _l("数量"),
+    "failures": _l("失败次数"),
+    "size": _l("字节"),
+}
+FREE_DETAILS: dict[str, Any] = {"reason": _l("理由"), "note": _l("说明")}
 ACTIONS: Mapping[str, Any] = {
     "case:read": _l("查阅个案"),
     "case:read-journal": _l("查阅个案日志"),

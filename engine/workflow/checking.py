@@ -31,7 +31,7 @@ EVENTS = {
 }
 UNSUPPORTED = frozenset({"complexGateway", "adHocSubProcess", "transaction", "sendTask", "receiveTask", "businessRuleTask", "task", "manualTask"})
 RESERVED = frozenset({"Start", "End", "Root", "StartEventSplit", "StartEventJoin"})
-ORGANISATIONS = frozenset({"owner", "facility", "township", "reporting", "administration", "upper"})
+ORGANISATIONS = frozenset({"owner", "facility", "township", "reporting", "administration", "upper", "item"})
 GIVEN = frozenset({"case", "profile"})
 HOST_FUNCTIONS = frozenset({"due", "end of day", "members", "resident number valid", "resident number birth"})
 STARTS_WITH = frozenset({"hop", "kind", "reopened", "notice_at", "reporter"})

@@ -83,6 +83,7 @@ def test_workers_share_what_is_due_and_a_killed_one_is_not_missed(filled: tuple[
             time.sleep(0.1)
     finally:
         first.kill()
+        first.wait(timeout=20)
         second.send_signal(signal.SIGTERM)
         assert second.wait(timeout=20) == 0
     with transaction(sessions, read_only=True) as session:
@@ -98,4 +99,4 @@ def test_workers_share_what_is_due_and_a_killed_one_is_not_missed(filled: tuple[
     assert len(now_told) > told
     assert max(Counter(now_told).values()) == 1
     assert max(Counter(warned).values()) == 1
-    assert {row for row, action in warned if action == "deadline:overdue"} >= set(overdue)
+    assert {row for row, _action in warned} >= set(overdue)

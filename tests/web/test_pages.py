@@ -203,7 +203,6 @@ def test_the_language_and_the_theme_are_kept(browse: Any) -> None:
     [
         "/nowhere",
         "/cases/LZ26-MD-999",
-        "/cases/%00",
         "/cases/' OR 1=1",
         "/work-items/00000000-0000-0000-0000-000000000000",
         "/work-items/x",
@@ -345,12 +344,12 @@ def test_no_subject_of_a_case_is_named_where_only_numbers_belong(sessions: Sessi
     assert uuid4()
 
 
-@pytest.mark.parametrize("query", ["since=0001-01-01", "until=9999-12-31", "since=2026-02-30", "until=%00"])
+@pytest.mark.parametrize("query", ["since=0001-01-01", "until=9999-12-31", "since=2026-02-30"])
 def test_an_odd_day_of_the_journal_is_an_ordinary_page(browse: Any, query: str) -> None:
     assert browse("shenji").get(f"/journal?{query}").status_code == 200
 
 
-@pytest.mark.parametrize("words", ["甲" * 20_000, "a" * 100_000, "\x00", "％" * 500])
+@pytest.mark.parametrize("words", ["甲" * 20_000, "a" * 100_000, "％" * 500])
 def test_a_long_search_is_cut(browse: Any, words: str) -> None:
     assert browse("tangyining").post("/cases/search", {"words": words}).status_code == 302
 
@@ -363,3 +362,11 @@ def test_an_impossible_day_is_a_sentence_at_its_field(browse: Any, day: str) -> 
     assert answer.status_code == 422
     assert "陶映秋" in answer.text
     assert browser.post("/notices/new/state", [*sent, ("event_dt", day), ("event_dt", "08:10")]).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/cases/%00", "/people/%00", "/packets/%00", "/work-items?step=%00", "/journal?since=%00"])
+def test_what_no_database_takes_is_refused_at_the_door(browse: Any, path: str) -> None:
+    assert browse("tangyining").get(path).status_code in (400, 404)
+    browser = browse("tangyining")
+    assert browser.post("/cases/search", {"words": "\x00"}).status_code == 400
+    assert browser.post("/cases/search", {"x" * 300: "y"}).status_code == 400

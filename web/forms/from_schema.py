@@ -261,6 +261,16 @@ class Node:
             for child in row.children:
                 yield from child.inputs()
 
+    def placed(self, where: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
+        """Yield every node inside, itself included, each with the rows and named groups it lies in."""
+        yield where, self
+        inside = (*where, self.label) if self.entry.type == "group" and self.entry.key and self.label else where
+        for child in self.children:
+            yield from child.placed(inside)
+        for row in self.rows:
+            for child in row.children:
+                yield from child.placed((*where, _("%(list)s %(number)s", list=self.label, number=row.index + 1)))
+
     @property
     def missing(self) -> int:
         """How many required answers are still missing inside."""
@@ -375,8 +385,9 @@ class Filled:
         """Return each error with the id of its field, in the order of the page."""
         found = []
         for top in tree:
-            for node in top.inputs():
-                found += [(node.id, _("%(label)s：%(text)s", label=node.label, text=message) if node.label else message) for message in node.errors]
+            for where, node in top.placed():
+                label = " · ".join([*where, node.label]) if node.label else " · ".join(where)
+                found += [(node.id, _("%(label)s：%(text)s", label=label, text=message) if label else message) for message in node.errors]
         return found
 
     def visibility(self) -> dict[str, Any]:

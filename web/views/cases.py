@@ -55,6 +55,7 @@ from web.guards import requires
 from web.language import either
 from web.places import number_asked
 from web.views import case_page
+from web.views import journal as journal_pages
 
 views = Blueprint("cases", __name__, url_prefix="/cases")
 READ = (Permission.CASE_READ, Permission.CASE_READ_ASSIGNED)
@@ -420,6 +421,7 @@ def case_journal(reference: str) -> ResponseReturnValue:
     rows, count = journal.find(g.session, case_id=case.id, page=page, per_page=100)
     return render_template(
         "cases/journal.html",
+        details=journal_pages.details([entry for entry, _name, _number in rows], free=True),
         case=case,
         reference=reference,
         rows=rows,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from engine import clock, journal
 from engine.permissions import Permission
+from models import JournalEntry, Person, WorkItem
 from web import words
 from web.guards import requires
+from web.jinja import word
+from web.language import either
 from web.places import number_asked
 
 views = Blueprint("journal", __name__, url_prefix="/journal")
@@ -40,8 +46,34 @@ def index() -> ResponseReturnValue:
         actions=words.ACTIONS,
         since=request.args.get("since", ""),
         until=request.args.get("until", ""),
+        details=details([entry for entry, _name, _number in rows]),
         page_url=lambda number: url_for("journal.index", **{**request.args.to_dict(), "page": number}),
     )
+
+
+def details(entries: Sequence[JournalEntry], *, free: bool = False) -> Callable[[JournalEntry], str]:
+    """Return what tells the details of entries in words.
+
+    Args:
+        free: With what people wrote themselves, such as reasons: for those who see the case.
+    """
+    elements = {entry.detail["element"] for entry in entries if entry.detail.get("element")}
+    named = sa.select(WorkItem.element, sa.func.min(WorkItem.name), sa.func.min(WorkItem.name_en)).where(WorkItem.element.in_(elements))
+    steps = {element: either(name, name_en) for element, name, name_en in g.session.execute(named.group_by(WorkItem.element))}
+    keys = [entry.object_id for entry in entries if entry.action.startswith("person:") and entry.object_id]
+    accounts = dict(g.session.execute(sa.select(Person.id, Person.name).where(Person.id.in_(keys))).all())
+
+    def told(entry: JournalEntry) -> str:
+        found = [accounts[entry.object_id]] if entry.object_id in accounts else []
+        for key, label in (words.DETAILS | (words.FREE_DETAILS if free else {})).items():
+            value = entry.detail.get(key)
+            if value in (None, "", []) or (key == "version" and value == 1):
+                continue
+            text = steps.get(value, str(value)) if key == "element" else word("CS-HOP", value) if key == "hop" else str(value)
+            found.append(_("%(label)s：%(text)s", label=label, text=text))
+        return " · ".join(found)
+
+    return told
 
 
 def _day(name: str) -> datetime | None:

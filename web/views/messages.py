@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import joinedload
 
 from engine import messages, packets, permissions, profiles, work_items
-from models import Case, Message, Role, WorkItem
+from models import Case, Message, Role, WorkItem, WorkItemState
 from web import words
 from web.guards import signed_in
 from web.language import either
@@ -29,6 +29,7 @@ class Shown:
     unit: str
     leads_to: str
     is_task: bool
+    is_settled: bool
 
 
 @views.get("")
@@ -63,7 +64,9 @@ def shown(inbox: list[Message]) -> list[Shown]:
         else:
             leads_to = ""
         text = words.message_text(message.kind, message.detail, step)
-        found.append(Shown(message, text, number, unit if message.kind.startswith("deadline_") else "", leads_to, message.work_item_id in openable))
+        is_settled = item is not None and item.state in (WorkItemState.COMPLETED, WorkItemState.EXITED)
+        is_task = message.work_item_id in openable and not is_settled
+        found.append(Shown(message, text, number, unit if message.kind.startswith("deadline_") else "", leads_to, is_task, is_settled))
     return found
 
 

@@ -60,7 +60,7 @@ def show(number: str) -> ResponseReturnValue:
 @requires(Permission.PACKET_READ)
 def message(number: str, message: str) -> ResponseReturnValue:
     """Send a message that the diagram waits for and gives to somebody of the committee, such as going on without the missing opinions."""
-    packet = packets.read(g.session, g.actor, number)
+    packet = packets.read(g.session, g.actor, number, to_write=request.method == "POST")
     label = next((entry["label"] for entry in actions(packets.case_of(g.session, packet)) if entry["message"] == message), None)
     if label is None:
         raise NotFound

@@ -196,6 +196,7 @@ def drawer(item_id: UUID) -> ResponseReturnValue:
         latest=case_page.latest(opened.case) if seen else [],
         suggestions=sorted({node.entry.suggestions for top in tree for node in top.inputs() if node.entry.suggestions}),
         conclusion_text=lambda: conclusion_text(opened),
+        conclusion_tree=lambda: conclusion_tree(opened),
         basis=lambda: basis(opened),
         missing_text=missing_text(tree),
         section_text=section_text,
@@ -368,7 +369,7 @@ def write(item_id: UUID) -> ResponseReturnValue:
     done = work_items.done_with(g.session, g.actor, item_id, request.form.get("_key", ""))
     if done is not None:
         return _done(done)
-    opened = work_items.show(g.session, g.actor, item_id)
+    opened = work_items.show(g.session, g.actor, item_id, to_write=True)
     sent = MultiDict(request.form)
     filled = Filled(opened.form, opened.context, sent=sent)
     if not opened.may_work:
@@ -462,7 +463,7 @@ def _attach(opened: work_items.Opened, only: str) -> str:
 @requires(HAND_IN)
 def autosave(item_id: UUID) -> ResponseReturnValue:
     """Save the draft from the page's script; answer what is hidden and required now, and when it was saved."""
-    opened = work_items.show(g.session, g.actor, item_id)
+    opened = work_items.show(g.session, g.actor, item_id, to_write=True)
     filled = Filled(opened.form, opened.context, sent=MultiDict(request.form))
     if not opened.may_work:
         raise work_items.why_not(g.session, g.actor, opened.item)
@@ -513,7 +514,7 @@ def hand_in(item_id: UUID) -> ResponseReturnValue:
     done = work_items.done_with(g.session, g.actor, item_id, request.form.get("_key", ""))
     if done is not None:
         return _done(done)
-    opened = work_items.show(g.session, g.actor, item_id)
+    opened = work_items.show(g.session, g.actor, item_id, to_write=True)
     if not opened.may_work:
         raise work_items.why_not(g.session, g.actor, opened.item)
     if opened.draft is None or str(opened.draft.revision) != request.form.get("_revision"):
