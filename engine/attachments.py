@@ -82,9 +82,6 @@ def store(session: Session, actor: Actor, item_id: UUID, field: str, content: by
     session.execute(sa.select(Case.id).where(Case.id == item.case_id).with_for_update(key_share=True))
     there = sa.select(sa.func.count()).select_from(Attachment).where(Attachment.case_id == item.case_id, Attachment.removed_at.is_(None))
     count = session.scalar(there) or 0
-        session.scalar(sa.select(sa.func.count()).select_from(Attachment).where(Attachment.case_id == item.case_id, Attachment.removed_at.is_(None)))
-        or 0
-    )
     if count >= MAX_PER_CASE:
         raise FileRefused
     last = session.scalar(sa.select(sa.func.max(Attachment.ordinal)).where(Attachment.case_id == item.case_id, Attachment.kind == kind))
