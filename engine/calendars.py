@@ -47,7 +47,7 @@ def seed(session: Session, years: range) -> int:
     for year in years:
         if year in known:
             continue
-        rest = holidays.country_holidays("CN", years=year)
+        rest = holidays.country_holidays("CN", years=year, language="zh_CN")
         for day, name in rest.items():
             if day.weekday() < 5:
                 session.add(CalendarDay(day=day, kind=DayKind.HOLIDAY, note=str(name)[:60]))
@@ -59,6 +59,11 @@ def seed(session: Session, years: range) -> int:
     session.flush()
     forget()
     return added
+
+
+def in_english(year: int) -> dict[date, str]:
+    """Return what the known holidays of a year are called in English, as `seed` names them in Chinese."""
+    return {day: str(name) for day, name in holidays.country_holidays("CN", years=year, language="en_US").items()}
 
 
 def of_year(session: Session, year: int) -> list[CalendarDay]:

@@ -137,6 +137,28 @@ def mine(session: Session, actor: Actor) -> list[Packet]:
     return list(session.scalars(sa.select(Packet).where(readable(actor)).order_by(Packet.released_at.desc(), Packet.id)))
 
 
+def missing_opinions(session: Session, actor: Actor, packets: Iterable[Packet]) -> dict[UUID, list[str]]:
+    """Return whose opinions are still missing, by packet; for the chair, the deputy and the secretary, who wait for them."""
+    if not actor.roles & {Role.COMMITTEE_CHAIR, Role.COMMITTEE_DEPUTY, Role.SECRETARY}:
+        return {}
+    by_case = {(packet.case_id, packet.course): packet.id for packet in packets if packet.withdrawn_at is None}
+    rows = session.execute(
+        sa.select(WorkItem.case_id, WorkItem.course, Person.name)
+        .join(Person, Person.id == WorkItem.person_id)
+        .where(
+            WorkItem.form == OPINION,
+            WorkItem.state.in_((WorkItemState.READY, WorkItemState.RESERVED)),
+            WorkItem.case_id.in_({case_id for case_id, _ in by_case}),
+        )
+        .order_by(Person.name)
+    )
+    found: dict[UUID, list[str]] = {}
+    for case_id, course, name in rows:
+        if (case_id, course) in by_case:
+            found.setdefault(by_case[case_id, course], []).append(name)
+    return found
+
+
 def opinions(session: Session, actor: Actor, packet: Packet) -> list[tuple[Record, str]]:
     """Return the opinions on a packet that an actor may read: their own, and all once the chair has opened the discussion."""
     rows = session.execute(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
 from engine.transaction import transaction
-from models import Draft, Notice, Person, SignIn, WorkItem, WorkItemState
+from models import Case, Draft, Notice, Packet, Person, SignIn, WorkItem, WorkItemState
 from models.database import Sessions
 from tests.browser.conftest import NARROW
 
@@ -276,3 +276,39 @@ def test_everything_but_the_diagram_works_without_scripts(visit: Any, sessions: 
     page.locator("main table a").first.click()
     assert re.search(r"/cases/", page.url)
     assert page.locator("ol.walk li").count() > 3
+
+
+def test_an_answer_without_the_form_does_not_take_it_away(visit: Any, sessions: Sessions) -> None:
+    item_id = item_of(sessions, "verify_report")
+    person = visit("tangyining")
+    page: Page = person.open(f"/work-items/{item_id}")
+    page.check("input[name=decision][value=return]")
+    page.locator("[data-add]:visible").first.wait_for()
+    page.fill("[name=remark]", "这句话要留着")
+    with transaction(sessions) as session:
+        session.execute(sa.delete(SignIn))
+    page.locator("[data-add]:visible").first.click()
+    page.wait_for_selector("[data-saved].problem")
+    assert page.input_value("[name=remark]") == "这句话要留着"
+    assert page.locator("#work [name=decision]").count() > 0
+
+
+def test_on_paper_nothing_is_folded(visit: Any, sessions: Sessions) -> None:
+    with sessions() as session:
+        number = session.scalar(sa.select(Packet.number).join(Case, Case.id == Packet.case_id).where(Case.state == "in_review"))
+    page: Page = visit("xushenyan").open(f"/packets/{number}")
+    folded = page.locator("details:not([open])").count()
+    assert folded > 0
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details:not([open])").count() == folded
+
+
+def test_the_chair_sees_whose_opinions_are_missing(visit: Any, sessions: Sessions) -> None:
+    with sessions() as session:
+        number = session.scalar(sa.select(Packet.number).join(Case, Case.id == Packet.case_id).where(Case.state == "in_review"))
+    chair = visit("xushenyan")
+    expect(chair.open("/").locator("main")).to_contain_text("份个人意见")
+    expect(chair.open(f"/packets/{number}").locator("main")).to_contain_text("陆见微")
+    expect(visit("lujianwei").open(f"/packets/{number}").locator("main")).not_to_contain_text("还差")

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 
-from models import JournalEntry, Person, SignIn, WorkItem, WorkItemState
+from models import JournalEntry, Message, Person, Role, SignIn, WorkItem, WorkItemState
 from models.database import Sessions
 from tests.web.conftest import Browser, all_rows, fields_of, settings
 from web import Application, create_app
@@ -219,3 +219,33 @@ def test_a_name_that_does_not_exist_is_answered_like_one_that_does(browse: Any) 
         told[name] = [(answer.status_code, "账号或密码不对" in answer.text, "30 分钟" in answer.text) for answer in answers]
     assert told["tangyining"] == told["nobody-at-all"]
     assert told["nobody-at-all"][-1][0] == 429
+
+
+def test_no_administrator_takes_over_another_and_every_reset_is_told(sessions: Sessions, browse: Any) -> None:
+    system, security = browse("xitong"), browse("anquan")
+    for name in ("anquan", "shenji"):
+        assert system.post(f"/people/{name}/password").status_code == 403
+    for name in ("xitong", "shenji"):
+        assert security.post(f"/people/{name}/second-factor").status_code == 403
+    assert system.post("/people/tangyining/second-factor").status_code == 403
+    assert security.post("/people/tangyining/password").status_code == 403
+    assert security.post("/people/tangyining/second-factor").status_code == 302
+    told = all_rows(sessions, sa.select(Person.username).join(Message, Message.person_id == Person.id).where(Message.kind == "second_factor_reset"))
+    assert {row[0] for row in told} == {"tangyining", "shenji"}
+
+
+def test_who_was_dismissed_from_the_committee_does_nothing_of_it_any_more(sessions: Sessions, browse: Any) -> None:
+    item_id = all_rows(
+        sessions,
+        sa.select(WorkItem.id)
+        .join(Person, Person.id == WorkItem.person_id)
+        .where(Person.username == "lujianwei", WorkItem.element == "give_opinion", WorkItem.state == WorkItemState.RESERVED),
+    )[0][0]
+    member = browse("lujianwei")
+    assert member.get(f"/work-items/{item_id}").status_code == 200
+    with sessions.begin() as session:
+        person = session.scalars(sa.select(Person).where(Person.username == "lujianwei")).one()
+        for post in person.appointments:
+            post.role = Role.FACILITY_REPORTER
+    assert member.get(f"/work-items/{item_id}").status_code == 404
+    assert member.post(f"/work-items/{item_id}", {"_action": "draft"}).status_code in (403, 404)

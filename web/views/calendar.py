@@ -18,6 +18,7 @@ from engine.permissions import Permission
 from models import DayKind
 from web.forms.base import BaseForm
 from web.guards import requires
+from web.language import is_english
 from web.places import number_asked
 
 views = Blueprint("calendar", __name__, url_prefix="/calendar")
@@ -54,5 +55,6 @@ def index() -> ResponseReturnValue:
         form=form,
         days=calendars.of_year(g.session, year),
         year=year,
+        english=calendars.in_english(year) if is_english() else {},
         covered=calendars.current(g.session).covers(year),
     ), 422 if form.errors else 200

@@ -31,13 +31,15 @@ def show() -> ResponseReturnValue:
             "late": sum(item.due_on < clock.today() for item in items),
             "next": items[0] if items else None,
         }
+    readable = packets.mine(g.session, g.actor) if Permission.PACKET_READ in g.permitted else []
     return render_template(
         "home/show.html",
         rows=first,
         count=count,
         counts=counts,
         follow=follow,
-        packets=packets.mine(g.session, g.actor) if Permission.PACKET_READ in g.permitted else [],
+        packets=readable,
+        missing=packets.missing_opinions(g.session, g.actor, readable),
         now_local=clock.now().astimezone(clock.zone()),
         waiting=notices.waiting(g.session, g.actor) if Permission.NOTICE_READ in g.permitted else 0,
         uncovered=calendars.uncovered_year(g.session) if Permission.CALENDAR_EDIT in g.permitted else None,

@@ -53,6 +53,7 @@ def show(number: str) -> ResponseReturnValue:
         shown=shown,
         rows=rows,
         actions=actions(packets.case_of(g.session, packet)),
+        missing=packets.missing_opinions(g.session, g.actor, [packet]).get(packet.id, []),
     )
 
 
@@ -69,7 +70,8 @@ def message(number: str, message: str) -> ResponseReturnValue:
         cases.send_message(g.session, g.actor, number, message, form.reason.data or "")
         flash(_("已办：%(label)s。", label=label), "done")
         return redirect(url_for("packets.show", number=number))
-    return render_template("packets/ask.html", number=number, form=form, title=label), 422 if form.errors else 200
+    missing = packets.missing_opinions(g.session, g.actor, [packet]).get(packet.id, [])
+    return render_template("packets/ask.html", number=number, form=form, title=label, missing=missing), 422 if form.errors else 200
 
 
 @views.get("/preview/<uuid:item_id>")

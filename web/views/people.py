@@ -135,7 +135,8 @@ def show(username: str) -> ResponseReturnValue:
 
 def _page(person: Person, form: AppointForm, status: int = 200) -> ResponseReturnValue:
     shown = sorted(person.appointments, key=lambda entry: (entry.until_on is not None, entry.from_on))
-    return render_template("people/show.html", person=person, appointments=shown, form=form), status
+    is_kept_apart = people.is_kept_apart(person)
+    return render_template("people/show.html", person=person, appointments=shown, form=form, is_kept_apart=is_kept_apart), status
 
 
 @views.route("/<username>/edit", methods=["GET", "POST"])

@@ -26,6 +26,14 @@ function release() {
   for (const button of document.querySelectorAll('button[aria-disabled]')) button.removeAttribute('aria-disabled');
 }
 
+// On paper nothing is folded.
+window.addEventListener('beforeprint', () => {
+  for (const part of document.querySelectorAll('details:not([open])')) { part.dataset.folded = ''; part.open = true; }
+});
+window.addEventListener('afterprint', () => {
+  for (const part of document.querySelectorAll('details[data-folded]')) { delete part.dataset.folded; part.open = false; }
+});
+
 // Filters apply when they change; the button for it is for those without scripts.
 document.addEventListener('change', (event) => event.target.closest('form[data-auto]')?.requestSubmit());
 

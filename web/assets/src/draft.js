@@ -14,7 +14,21 @@ export function autosave(document) {
     if (form?.dataset.draft && changed > saved && !form.dataset.sent) event.preventDefault();
   });
   document.addEventListener('htmx:after:swap', () => { changed += 1; later(SOON_MS); });
+  document.addEventListener('htmx:after:request', (event) => {
+    const { ctx } = event.detail;
+    if (!ctx.response || ctx.response.status < 400 || ctx.text.includes('id="work"')) return;
+    event.preventDefault(); // the form stays, with what was typed; the page's sentence stands beside the buttons
+    const page = new DOMParser().parseFromString(ctx.text, 'text/html');
+    const sentence = page.querySelector('.state p.muted')?.textContent ?? say('notsaved');
+    tell(ctx.response.status === 401 ? say('signedout') : sentence, true);
+    release();
+  });
   document.addEventListener('pingshen:drawer', () => { changed = saved = 0; clearTimeout(timer); });
+}
+
+function release() {
+  for (const form of document.querySelectorAll('form[data-sent]')) delete form.dataset.sent;
+  for (const button of document.querySelectorAll('button[aria-disabled]')) button.removeAttribute('aria-disabled');
 }
 
 const current = () => document.querySelector('form[data-draft], form[data-state]');
