@@ -63,7 +63,8 @@ def seed(session: Session, years: range) -> int:
 
 def in_english(year: int) -> dict[date, str]:
     """Return what the known holidays of a year are called in English, as `seed` names them in Chinese."""
-    return {day: str(name) for day, name in holidays.country_holidays("CN", years=year, language="en_US").items()}
+    known = holidays.country_holidays("CN", years=year, language="en_US")
+    return {**dict.fromkeys(getattr(known, "weekend_workdays", ()), "Make-up working day"), **{day: str(name) for day, name in known.items()}}
 
 
 def of_year(session: Session, year: int) -> list[CalendarDay]:
