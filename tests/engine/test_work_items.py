@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -601,3 +602,25 @@ def test_a_reviewer_s_list_names_the_packet_and_never_the_woman(at: At) -> None:
         assert (row.name, row.unit) == (None, None)
         assert row.packet is not None
     assert not work_items.queue(world.session, world.actor("lujianwei"), Filter(view="all", words="沈若蘅"))[0]
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_two_who_open_and_hand_in_tasks_of_one_case_at_once_both_come_through(copy_at: At, attempt: int) -> None:
+    """What the page does: opening writes to the journal, which refers to the case, before handing in locks the case."""
+    world = copy_at("give_opinion")
+    whos = ("lujianwei", "morushi")
+    items = [world.item("give_opinion", of=who) for who in whos]
+    given = [world.answers(item, who) for item, who in zip(items, whos, strict=True)]
+    keys = [item.id for item in items]
+    world.session.commit()
+
+    def act(place: int) -> Callable[[Session, Actor], object]:
+        def opened_and_handed_in(session: Session, actor: Actor) -> work_items.HandedIn:
+            work_items.show(session, actor, keys[place], to_write=True)
+            time.sleep(0.05)
+            return work_items.hand_in(session, actor, keys[place], given[place], key=actor.name)
+
+        return opened_and_handed_in
+
+    results = both(world, act(0), act(1), whos=whos)
+    assert [type(result) for result in results] == [work_items.HandedIn, work_items.HandedIn], results

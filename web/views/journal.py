@@ -10,7 +10,7 @@ from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from engine import clock, journal
+from engine import clock, journal, profiles
 from engine.permissions import Permission
 from models import JournalEntry, Person, WorkItem
 from web import words
@@ -63,14 +63,24 @@ def details(entries: Sequence[JournalEntry], *, free: bool = False) -> Callable[
     keys = [entry.object_id for entry in entries if entry.action.startswith("person:") and entry.object_id]
     accounts = dict(g.session.execute(sa.select(Person.id, Person.name).where(Person.id.in_(keys))).all())
 
+    limits = profiles.in_force(g.session, profiles.DEFAULT).content["limits"]
+
+    def said(key: str, value: object) -> str:
+        if key == "element":
+            return steps.get(value, str(value))
+        if key == "hop":
+            return word("CS-HOP", str(value))
+        if key == "limit" and value in limits:
+            return either(limits[value]["name"], limits[value].get("name_en"))
+        return str(value)
+
     def told(entry: JournalEntry) -> str:
         found = [accounts[entry.object_id]] if entry.object_id in accounts else []
         for key, label in (words.DETAILS | (words.FREE_DETAILS if free else {})).items():
             value = entry.detail.get(key)
             if value in (None, "", []) or (key == "version" and value == 1):
                 continue
-            text = steps.get(value, str(value)) if key == "element" else word("CS-HOP", value) if key == "hop" else str(value)
-            found.append(_("%(label)s：%(text)s", label=label, text=text))
+            found.append(_("%(label)s：%(text)s", label=label, text=said(key, value)))
         return " · ".join(found)
 
     return told
