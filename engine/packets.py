@@ -257,7 +257,15 @@ def _spoken(names: Mapping[str, str], value: Any) -> str | None:
 
 
 def check_answers(session: Session, case: Case, form: Form, answers: Mapping[str, Any]) -> Iterator[Finding]:
-    """Find what identifies somebody in a form that must not: the redaction before it is handed in."""
+    """Find what identifies somebody in a form that must not: anybody in the redaction, the subject in what leaves the office."""
+    if "no_subject" in form.checks:
+        known = subjects.identifiers(session, case.id)
+        whole = frozenset(text for text in known if len(text) > 2)  # two characters may be a word of the language
+        wanted = Terms(whole, frozenset(), frozenset())
+        for path, text in _texts(answers, ()):
+            for found in identifiers.find(text, wanted, with_dates=False)[:5]:
+                yield Finding(path, "error", _SENTENCES[found.kind], {"term": found.term})
+        return
     if "no_identifiers" not in form.checks:
         return
     from engine import procedures

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from engine import identifiers, packets, procedures, subjects
+from engine import identifiers, packets, procedures, subjects, work_items
 from engine.errors import FormInvalid, NotFound, Recused
 from engine.identifiers import Terms, find
 from models import JournalEntry, Organisation, Packet, PacketReader, Record
@@ -210,3 +210,14 @@ def test_what_the_records_give_is_covered_however_it_is_written() -> None:
     said = "沈 若\u3000蘅由第一 人民医院转来，电话１３９１２３４５６７８，２０２６年１０月２１日出血 1500 ml。"
     covered = identifiers.cover(said, wanted)
     assert covered == "〔已遮盖〕由〔已遮盖〕转来，电话〔已遮盖〕，〔已遮盖〕出血 1500 ml。"
+
+
+@pytest.mark.parametrize("said", ["沈若蘅产后出血", "沈 若 蘅", "证件 341299198603120422", "家属电话 13800000417"])
+def test_the_subject_is_not_named_in_what_leaves_the_office(at: At, said: str) -> None:
+    world = at("plan_rectification")
+    item = world.item("plan_rectification")
+    answers = world.answers(item, "tangyining")
+    answers["items"] = [{**row, "issue": f"{row.get('issue', '')}，{said}"} for row in answers["items"]]
+    with pytest.raises(FormInvalid) as refused:
+        work_items.hand_in(world.session, world.actor("tangyining"), item.id, answers, key="k")
+    assert {finding.path[:1] for finding in refused.value.findings} == {("items",)}
