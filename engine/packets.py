@@ -288,7 +288,8 @@ _SENTENCES = {
 
 def _texts(value: Any, path: forms.Path) -> Iterator[tuple[forms.Path, str]]:
     if isinstance(value, str):
-        yield path, value
+        if not _UUID.fullmatch(value):  # keys of rows, people and places are nobody's words
+            yield path, value
     elif isinstance(value, Mapping) and "$" not in value:
         for key, inner in value.items():
             yield from _texts(inner, (*path, key))

@@ -221,3 +221,11 @@ def test_the_subject_is_not_named_in_what_leaves_the_office(at: At, said: str) -
     with pytest.raises(FormInvalid) as refused:
         work_items.hand_in(world.session, world.actor("tangyining"), item.id, answers, key="k")
     assert {finding.path[:1] for finding in refused.value.findings} == {("items",)}
+
+
+def test_the_key_of_a_row_is_no_telephone(at: At) -> None:
+    world = at("plan_rectification")
+    item = world.item("plan_rectification")
+    answers = world.answers(item, "tangyining")
+    answers["items"] = [{**row, "row_id": "00000000-0000-4157-8751-139123456789"} if not place else row for place, row in enumerate(answers["items"])]
+    assert work_items.hand_in(world.session, world.actor("tangyining"), item.id, answers, key="k").record is not None

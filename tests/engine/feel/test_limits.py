@@ -184,7 +184,7 @@ def test_reading_a_large_model_is_as_safe():
     began = time.process_time()
     with pytest.raises(FeelError):
         decisions.read(xml.encode())
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 3
 
 
 def test_deep_callers_are_told_so(environment):
