@@ -53,7 +53,7 @@ def kind_of(content: bytes) -> str:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 names = set(archive.namelist())
-        except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        except (zipfile.BadZipFile, ValueError, RuntimeError):  # damaged, a hostile date or name, an unknown way of packing
             raise FileRefused from None
         if len(names) <= 5000 and not any(name.lower().endswith("vbaproject.bin") for name in names):
             if "word/document.xml" in names:

@@ -45,6 +45,16 @@ class Permission(enum.Enum):
 P, R = Permission, Role
 _STAFF = {P.WORK_ITEM_HAND_IN, P.ORGANISATION_READ, P.PROCEDURE_READ, P.PROFILE_READ}
 _CASE = {P.CASE_LIST, P.CASE_READ}
+_OFFICE = {
+    P.NOTICE_READ,
+    P.CASE_HOLD,
+    P.CASE_MERGE,
+    P.CASE_REOPEN,
+    P.CASE_JOURNAL,
+    P.CONCLUSION_READ,
+    P.RECTIFICATION_READ,
+    P.PERSON_READ,
+}
 _COMMITTEE = {P.WORK_ITEM_HAND_IN, P.PACKET_READ, P.PROCEDURE_READ, P.PROFILE_READ}
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -55,31 +65,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         R.FACILITY_REPORTER: {*_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.RECTIFICATION_READ},
         R.OBSTETRIC_SAFETY_OFFICE: {*_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.RECTIFICATION_READ},
         R.UNIT_HEAD: {*_STAFF, *_CASE, P.NOTICE_READ, P.RECTIFICATION_READ},
-        R.QC_OFFICER: {
-            *_STAFF,
-            *_CASE,
-            P.NOTICE_TAKE,
-            P.NOTICE_READ,
-            P.CASE_HOLD,
-            P.CASE_MERGE,
-            P.CASE_REOPEN,
-            P.CASE_JOURNAL,
-            P.CONCLUSION_READ,
-            P.RECTIFICATION_READ,
-            P.PERSON_READ,
-        },
-        R.MCH_HEAD: {
-            *_STAFF,
-            *_CASE,
-            P.NOTICE_READ,
-            P.CASE_HOLD,
-            P.CASE_MERGE,
-            P.CASE_REOPEN,
-            P.CASE_JOURNAL,
-            P.CONCLUSION_READ,
-            P.RECTIFICATION_READ,
-            P.PERSON_READ,
-        },
+        R.QC_OFFICER: {*_STAFF, *_CASE, *_OFFICE, P.NOTICE_TAKE},
+        R.MCH_HEAD: {*_STAFF, *_CASE, *_OFFICE},
         R.INVESTIGATOR: {*_STAFF, P.CASE_LIST, P.CASE_READ_ASSIGNED},
         R.REDACTION_OFFICER: {*_STAFF, P.CASE_LIST, P.CASE_READ_ASSIGNED},
         R.COMMITTEE_CHAIR: _COMMITTEE,

@@ -93,6 +93,7 @@ def known(session: Session, case_id: UUID, *, identified: bool, audiences: Itera
 
 
 _OFFICE = frozenset({Audience.CASE, Audience.OFFICE, Audience.COMMITTEE, Audience.ADMINISTRATION, Audience.ITEM})
+# What the committee reads, it reads in its packets; here its roles give nothing.
 READABLE: Mapping[Role, frozenset[Audience]] = {
     Role.QC_OFFICER: _OFFICE,
     Role.MCH_HEAD: _OFFICE,
@@ -102,15 +103,9 @@ READABLE: Mapping[Role, frozenset[Audience]] = {
     Role.OBSTETRIC_SAFETY_OFFICE: frozenset({Audience.CASE}),
     Role.UNIT_HEAD: frozenset({Audience.CASE}),
     Role.TOWNSHIP_REPORTER: frozenset({Audience.CASE}),
-    Role.COMMITTEE_CHAIR: frozenset({Audience.COMMITTEE}),
-    Role.COMMITTEE_DEPUTY: frozenset({Audience.COMMITTEE}),
-    Role.COMMITTEE_MEMBER: frozenset({Audience.COMMITTEE}),
-    Role.SECRETARY: frozenset({Audience.COMMITTEE}),
-    Role.UPPER_REVIEWER: frozenset({Audience.COMMITTEE}),
     Role.HEALTH_ADMINISTRATION: frozenset({Audience.ADMINISTRATION}),
 }
 IDENTIFIED = frozenset({Audience.CASE, Audience.OFFICE})
-COMMITTEE_ROLES = frozenset(role for role, kinds in READABLE.items() if kinds == {Audience.COMMITTEE})
 
 
 def readable(actor: Actor, case_id: Any, audience: Any, *, without: Iterable[Audience] = ()) -> sa.ColumnElement[bool]:
@@ -126,7 +121,7 @@ def readable(actor: Actor, case_id: Any, audience: Any, *, without: Iterable[Aud
     """
     party = sa.orm.aliased(Organisation)
     conditions: list[sa.ColumnElement[bool]] = []
-    for kinds in {kinds for role, kinds in READABLE.items() if role in actor.roles and role not in COMMITTEE_ROLES}:
+    for kinds in {kinds for role, kinds in READABLE.items() if role in actor.roles}:
         posts = [post for post in actor.posts if READABLE.get(post.role) == kinds]
         reached = sa.exists().where(
             CaseParty.case_id == case_id, CaseParty.organisation_id == party.id, permissions.within(party.path, {post.reach for post in posts})

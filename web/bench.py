@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
 from engine import cases, clock, installation, procedures, work_items
-from engine.actor import of_person
+from engine.actor import Actor, of_person
 from engine.transaction import transaction
 from engine.workflow import bench
 from models import OPEN_STATES, CaseKind, Organisation, Person, Realm, WorkItem
-from models.database import connect, sessions_of
+from models.database import Sessions, connect, sessions_of
 from models.upgrading import upgrade
 from web.demo import places
 
@@ -73,31 +73,30 @@ def _line(engine: sa.Engine, seconds: list[float], statements: list[int], commit
     )
 
 
+def begin(sessions: Sessions, number: str) -> tuple[Actor, UUID]:
+    """Begin a case of the benchmark's procedure. Returns who works on it, and its key."""
+    with transaction(sessions) as session:
+        actor = of_person(session, session.scalars(sa.select(Person).where(Person.username == "tangyining")).one())
+        owner = session.scalars(sa.select(Organisation).where(Organisation.code == "LZ-FY")).one()
+        now = clock.now()
+        kind = CaseKind.MATERNAL_NEAR_MISS
+        case = cases.begin(session, actor, kind, owner=owner, facility=None, township=None, event_at=now, clock_start_at=now)
+        case.number, case.opened_at = number, now
+        cases.walk(session, actor, case, bench.VARIABLES)
+        return actor, case.id
+
+
 def _walk(engine: sa.Engine) -> tuple[list[float], list[int], list[int]]:
     upgrade(engine)
     sessions = sessions_of(engine)
     with transaction(sessions) as session:
         installation.begin(session, Realm.DEMO)
-        people = places.settle(session)
+        places.settle(session)
         version = procedures.deploy(session, None, {**bench.files(), "procedure.toml": MANIFEST, "forms/f.json": FORM})
         procedures.activate(session, None, version)
     seconds, statements, commits = [], [], []
-    with transaction(sessions) as session:
-        actor = of_person(session, session.scalars(sa.select(Person).where(Person.id == people["tangyining"].id)).one())
-        owner = session.scalars(sa.select(Organisation).where(Organisation.code == "LZ-FY")).one()
-        case = cases.begin(
-            session,
-            actor,
-            CaseKind.MATERNAL_NEAR_MISS,
-            owner=owner,
-            facility=None,
-            township=None,
-            event_at=clock.now(),
-            clock_start_at=clock.now(),
-        )
-        case.number, case.opened_at = "BENCH-1", clock.now()
-        cases.walk(session, actor, case, bench.VARIABLES)
-    waiting = sa.select(WorkItem.id).where(WorkItem.case_id == case.id, WorkItem.state.in_(OPEN_STATES)).order_by(WorkItem.offered_at, WorkItem.id)
+    actor, case_id = begin(sessions, "BENCH-1")
+    waiting = sa.select(WorkItem.id).where(WorkItem.case_id == case_id, WorkItem.state.in_(OPEN_STATES)).order_by(WorkItem.offered_at, WorkItem.id)
     while True:
         with transaction(sessions, read_only=True) as session:
             item_id: Any = session.scalar(waiting.limit(1))

@@ -11,13 +11,13 @@ from uuid import UUID
 import sqlalchemy as sa
 import time_machine
 
-from engine import cases, clock, procedures, work_items, worker
+from engine import procedures, work_items, worker
 from engine.actor import of_person
 from engine.transaction import transaction
 from engine.workflow import bench
-from models import OPEN_STATES, Case, CaseKind, Organisation, Person, WorkItem
+from models import OPEN_STATES, Case, Person, WorkItem
 from models.database import Sessions, connect, sessions_of
-from web.bench import FORM, MANIFEST
+from web import bench as measured
 
 NUMBERED = "CRASH-"
 TASKS = 29  # of a case that nobody disturbs
@@ -27,28 +27,13 @@ STEPS = 600  # a process that lives longer than this has met no death
 def deploy(sessions: Sessions) -> None:
     """Make the measured procedure the one for near-misses: many kinds of step, each of them fast."""
     with transaction(sessions) as session:
-        version = procedures.deploy(session, None, {**bench.files(), "procedure.toml": MANIFEST, "forms/f.json": FORM})
+        version = procedures.deploy(session, None, {**bench.files(), "procedure.toml": measured.MANIFEST, "forms/f.json": measured.FORM})
         procedures.activate(session, None, version)
 
 
 def begin(sessions: Sessions, number: str) -> UUID:
     """Begin a case of it."""
-    with transaction(sessions) as session:
-        actor = of_person(session, session.scalars(sa.select(Person).where(Person.username == "tangyining")).one())
-        owner = session.scalars(sa.select(Organisation).where(Organisation.code == "LZ-FY")).one()
-        case = cases.begin(
-            session,
-            actor,
-            CaseKind.MATERNAL_NEAR_MISS,
-            owner=owner,
-            facility=None,
-            township=None,
-            event_at=clock.now(),
-            clock_start_at=clock.now(),
-        )
-        case.number, case.opened_at = number, clock.now()
-        cases.walk(session, actor, case, bench.VARIABLES)
-        return case.id
+    return measured.begin(sessions, number)[1]
 
 
 def key_of(item_id: UUID) -> str:

@@ -319,10 +319,9 @@ def two_cases_end(world: World) -> None:
 # ── the database goes away ──
 
 
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)  # only a server ends connections
 def test_a_connection_that_is_ended_during_a_command_leaves_nothing_half_done(ready: World) -> None:
     """At each statement of a hand-in in turn, its connection is ended by the server; then the same command works."""
-    if ready.engine.dialect.name == "sqlite":
-        pytest.skip("only a server can end a connection")
     crashing.begin(ready.sessions, f"{crashing.NUMBERED}0000")
     other = connect(address(ready))
     item_id, place, ended = crashing.upcoming(ready.sessions), 0, 0
@@ -385,9 +384,8 @@ def narrow(ready: World) -> Iterator[Callable[[int | None], None]]:
     sa.event.remove(ready.engine, "checkout", keep_small)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # its file is narrowed
 def test_a_full_disk_refuses_the_command_whole_and_it_goes_on_when_there_is_room(ready: World, narrow: Callable[[int | None], None]) -> None:
-    if ready.engine.dialect.name != "sqlite":
-        pytest.skip("the file of SQLite is meant")
     crashing.begin(ready.sessions, f"{crashing.NUMBERED}0000")
     refused: set[UUID] = set()
     narrow(4)
@@ -410,10 +408,9 @@ def test_a_full_disk_refuses_the_command_whole_and_it_goes_on_when_there_is_room
     every_case_ends_alike(ready)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_full_disk_has_its_page_and_what_was_saved_before_is_kept(ready: World, narrow: Callable[[int | None], None]) -> None:
     """Over HTTP: the page says that nothing was done; the draft of before stands; with room again the same form goes in."""
-    if ready.engine.dialect.name != "sqlite":
-        pytest.skip("the file of SQLite is meant")
     from tests.web.conftest import Browser as TestBrowser
 
     crashing.begin(ready.sessions, f"{crashing.NUMBERED}0000")

@@ -181,10 +181,13 @@ def test_reading_a_large_model_is_as_safe():
     table = f'<decisionTable hitPolicy="FIRST">{column * 3}<output/>{rule * 1500}</decisionTable>'
     standard = "https://www.omg.org/spec/DMN/20191111/MODEL/"
     xml = f'<definitions xmlns="{standard}"><decision name="d">{table}</decision></definitions>'
-    began = time.process_time()
-    with pytest.raises(FeelError):
-        decisions.read(xml.encode())
-    assert time.process_time() - began < 3
+    seconds = []
+    for _ in range(3):  # the least of three: what others do on the machine counts too
+        began = time.process_time()
+        with pytest.raises(FeelError):
+            decisions.read(xml.encode())
+        seconds.append(time.process_time() - began)
+    assert min(seconds) < 1
 
 
 def test_deep_callers_are_told_so(environment):
