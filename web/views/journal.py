@@ -10,7 +10,7 @@ from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from engine import clock, journal, profiles
+from engine import clock, journal, procedures, profiles
 from engine.permissions import Permission
 from models import JournalEntry, Person, WorkItem
 from web import words
@@ -60,6 +60,9 @@ def details(entries: Sequence[JournalEntry], *, free: bool = False) -> Callable[
     elements = {entry.detail["element"] for entry in entries if entry.detail.get("element")}
     named = sa.select(WorkItem.element, sa.func.min(WorkItem.name), sa.func.min(WorkItem.name_en)).where(WorkItem.element.in_(elements))
     steps = {element: either(name, name_en) for element, name, name_en in g.session.execute(named.group_by(WorkItem.element))}
+    for kind in procedures.active_kinds(g.session) if elements - steps.keys() else ():  # timers are nobody's work: the diagram names them
+        drawn = procedures.deployed(g.session, procedures.active(g.session, kind).id).specification.elements
+        steps |= {key: either(drawn[key].name, drawn[key].name_en) for key in elements - steps.keys() if key in drawn}
     keys = [entry.object_id for entry in entries if entry.action.startswith("person:") and entry.object_id]
     accounts = dict(g.session.execute(sa.select(Person.id, Person.name).where(Person.id.in_(keys))).all())
 
