@@ -18,6 +18,7 @@ class Permission(enum.Enum):
 
     ACCOUNTABILITY_READ = "accountability:read"
     CALENDAR_EDIT = "calendar:edit"
+    CASE_CANCEL = "case:cancel"
     CASE_HOLD = "case:hold"
     CASE_JOURNAL = "case:journal"
     CASE_LIST = "case:list"
@@ -25,6 +26,7 @@ class Permission(enum.Enum):
     CASE_READ = "case:read"
     CASE_READ_ASSIGNED = "case:read-assigned"
     CASE_REOPEN = "case:reopen"
+    CASE_STEER = "case:steer"
     CONCLUSION_READ = "conclusion:read"
     INCIDENT_RETRY = "incident:retry"
     JOURNAL_READ = "journal:read"
@@ -35,6 +37,11 @@ class Permission(enum.Enum):
     PACKET_READ = "packet:read"
     PERSON_EDIT = "person:edit"
     PERSON_READ = "person:read"
+    PROCEDURE_APPROVE = "procedure:approve"
+    PROCEDURE_DEPLOY = "procedure:deploy"
+    PROCEDURE_EDIT = "procedure:edit"
+    PROCEDURE_MEASURE = "procedure:measure"
+    PROCEDURE_MIGRATE = "procedure:migrate"
     PROCEDURE_READ = "procedure:read"
     PROFILE_READ = "profile:read"
     RECTIFICATION_READ = "rectification:read"
@@ -55,6 +62,7 @@ _OFFICE = {
     P.RECTIFICATION_READ,
     P.PERSON_READ,
 }
+_PROCEDURE = {P.PROCEDURE_READ, P.PROCEDURE_EDIT, P.PROCEDURE_DEPLOY, P.PROCEDURE_APPROVE, P.PROCEDURE_MIGRATE, P.PROCEDURE_MEASURE}
 _COMMITTEE = {P.WORK_ITEM_HAND_IN, P.PACKET_READ, P.PROCEDURE_READ, P.PROFILE_READ}
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -66,7 +74,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         R.OBSTETRIC_SAFETY_OFFICE: {*_STAFF, *_CASE, P.NOTICE_TAKE, P.NOTICE_READ, P.RECTIFICATION_READ},
         R.UNIT_HEAD: {*_STAFF, *_CASE, P.NOTICE_READ, P.RECTIFICATION_READ},
         R.QC_OFFICER: {*_STAFF, *_CASE, *_OFFICE, P.NOTICE_TAKE},
-        R.MCH_HEAD: {*_STAFF, *_CASE, *_OFFICE},
+        R.MCH_HEAD: {*_STAFF, *_CASE, *_OFFICE, P.CASE_CANCEL, P.CASE_STEER, P.PROCEDURE_APPROVE, P.PROCEDURE_MEASURE},
         R.INVESTIGATOR: {*_STAFF, P.CASE_LIST, P.CASE_READ_ASSIGNED},
         R.REDACTION_OFFICER: {*_STAFF, P.CASE_LIST, P.CASE_READ_ASSIGNED},
         R.COMMITTEE_CHAIR: _COMMITTEE,
@@ -86,7 +94,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         R.RECTIFICATION_OWNER: {P.WORK_ITEM_HAND_IN, P.RECTIFICATION_READ},
         R.VERIFIER: {P.WORK_ITEM_HAND_IN, P.RECTIFICATION_READ},
         R.UPPER_REVIEWER: _COMMITTEE,
-        R.PROCESS_ADMINISTRATOR: {P.PROCEDURE_READ, P.PROFILE_READ, P.ORGANISATION_READ, P.CALENDAR_EDIT},
+        R.PROCESS_ADMINISTRATOR: {*_PROCEDURE, P.PROFILE_READ, P.ORGANISATION_READ, P.CALENDAR_EDIT},
         R.SYSTEM_ADMINISTRATOR: {P.ORGANISATION_READ, P.ORGANISATION_EDIT, P.PERSON_READ, P.PERSON_EDIT, P.INCIDENT_RETRY, P.CALENDAR_EDIT},
         R.SECURITY_ADMINISTRATOR: {P.ORGANISATION_READ, P.PERSON_READ, P.ROLE_APPOINT},
         R.AUDIT_ADMINISTRATOR: {P.ORGANISATION_READ, P.PERSON_READ, P.JOURNAL_READ},
@@ -135,7 +143,7 @@ def roles_over(actor: Actor, case: Case) -> frozenset[Role]:
 COMMITTEE = frozenset({Role.COMMITTEE_CHAIR, Role.COMMITTEE_DEPUTY, Role.COMMITTEE_MEMBER, Role.SECRETARY, Role.UPPER_REVIEWER})
 
 # What manages a case is for the institution in charge alone: a party that gave a notice, or was in charge before, reads.
-MANAGING = frozenset({Permission.CASE_HOLD, Permission.CASE_MERGE, Permission.CASE_REOPEN})
+MANAGING = frozenset({Permission.CASE_CANCEL, Permission.CASE_HOLD, Permission.CASE_MERGE, Permission.CASE_REOPEN, Permission.CASE_STEER})
 
 
 def visible(actor: Actor, permission: Permission = Permission.CASE_READ) -> sa.ColumnElement[bool]:

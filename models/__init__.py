@@ -13,12 +13,22 @@ from models.notice import Hop, Notice, ReceiptMethod
 from models.organisation import Level, Organisation, OrganisationKind
 from models.packet import Packet, PacketReader
 from models.person import ADMINISTRATORS, Appointment, Person, Realm, Role, Title
-from models.procedure import Procedure, ProcedureFile, ProcedureVersion
+from models.procedure import (
+    Procedure,
+    ProcedureApproval,
+    ProcedureDraft,
+    ProcedureDraftChange,
+    ProcedureDraftFile,
+    ProcedureFile,
+    ProcedureVersion,
+)
 from models.profile import Profile, ProfileVersion
 from models.record import Audience, Record
 from models.rectification import ItemState, RectificationItem
 from models.sign_in import SignIn, Throttle
 from models.subject import Source, Subject
+from models.trial import Trial, TrialKind, TrialState
+from models.version_change import VersionChange, VersionChangeScope
 from models.work_item import OPEN_STATES, Draft, WorkItem, WorkItemState
 from models.workflow import Subscription, WorkflowScope
 
@@ -62,6 +72,10 @@ __all__ = [
     "PacketReader",
     "Person",
     "Procedure",
+    "ProcedureApproval",
+    "ProcedureDraft",
+    "ProcedureDraftChange",
+    "ProcedureDraftFile",
     "ProcedureFile",
     "ProcedureVersion",
     "Profile",
@@ -77,6 +91,11 @@ __all__ = [
     "Subscription",
     "Throttle",
     "Title",
+    "Trial",
+    "TrialKind",
+    "TrialState",
+    "VersionChange",
+    "VersionChangeScope",
     "Warned",
     "WorkItem",
     "WorkItemState",

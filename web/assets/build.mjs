@@ -1,27 +1,35 @@
 // Bundles the pages' styles and scripts into ../static/dist, each with its hash in manifest.json and a gzipped twin.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
+import { decompress } from 'wawoff2';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, '..', 'static', 'dist');
 rmSync(out, { recursive: true, force: true });
-mkdirSync(out, { recursive: true });
+mkdirSync(join(out, 'fonts'), { recursive: true });
 
-await esbuild.build({
+const common = {
   absWorkingDir: here,
-  entryPoints: { app: 'src/app.js', style: 'src/style.css', diagram: 'src/diagram.js' },
   outdir: out,
   bundle: true,
   minify: true,
-  format: 'iife',
   target: ['chrome109', 'firefox115', 'safari16'],
-  legalComments: "linked",
+  legalComments: 'linked',
   loader: { '.woff': 'dataurl', '.woff2': 'dataurl', '.ttf': 'dataurl', '.eot': 'empty', '.svg': 'dataurl' },
   logLevel: 'warning',
+};
+await esbuild.build({ ...common, entryPoints: { app: 'src/app.js', style: 'src/style.css', diagram: 'src/diagram.js' }, format: 'iife' });
+// The studio's editors share chunks, and are loaded by its pages alone.
+await esbuild.build({
+  ...common,
+  entryPoints: { 'studio/studio': 'src/studio/studio.js' },
+  format: 'esm',
+  splitting: true,
+  chunkNames: 'studio/[name]-[hash]',
 });
 
 // One sprite of the icons that the templates name: `icon('phone')` is icons/outline/phone.svg of Tabler.
@@ -34,8 +42,16 @@ const symbols = Object.entries(icons).map(([name, file]) => {
 });
 writeFileSync(join(out, 'icons.svg'), `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join('')}</svg>`);
 
+// The faces of printed documents, as the typesetter reads them.
+for (const weight of [400, 700]) {
+  const packed = readFileSync(join(here, `node_modules/@fontsource/noto-sans-sc/files/noto-sans-sc-chinese-simplified-${weight}-normal.woff2`));
+  writeFileSync(join(out, 'fonts', `NotoSansSC-${weight}.ttf`), await decompress(packed));
+}
+
 const manifest = {};
-for (const name of readdirSync(out)) {
+for (const entry of readdirSync(out, { recursive: true, withFileTypes: true })) {
+  const name = relative(out, join(entry.parentPath, entry.name));
+  if (!entry.isFile() || name.startsWith('fonts')) continue;
   const content = readFileSync(join(out, name));
   manifest[name] = createHash('sha256').update(content).digest('hex').slice(0, 12);
   writeFileSync(join(out, `${name}.gz`), gzipSync(content, { level: 9 }));
