@@ -77,6 +77,24 @@ class DraftOutdated(EngineError):
     sentence = N_("这份草稿在别处改过。请核对后再提交。")
 
 
+class DraftLocked(EngineError):
+    """Somebody else writes the draft of this procedure now."""
+
+    sentence = N_("%(name)s正在改这套流程，您这边没有保存。可以接手后再存。")
+
+
+class FileUnfit(EngineError):
+    """A file that no procedure can have."""
+
+    sentence = N_("文件“%(name)s”不能用：名称或种类不对、已损坏，或超过 2 MB。")
+
+
+class ApprovalNeeded(EngineError):
+    """The profile asks for a second person's verdict on a version before it is activated."""
+
+    sentence = N_("这一版还没有由第二个人批准，不能启用。")
+
+
 class CaseOnHold(EngineError):
     """Work rests while a case is on hold; its clocks do not."""
 
@@ -109,6 +127,16 @@ class StepFailed(EngineError):
     def __init__(self, *, element: str | None, reason: str, **fields: Any) -> None:
         super().__init__(**{"number": "", **fields})
         self.element, self.reason = element, reason
+
+
+class CannotFollow(EngineError):
+    """A running case cannot go on under another version; `plan` says what stands in the way."""
+
+    sentence = N_("这个个案不能转到这一版。个案没有改变。")
+
+    def __init__(self, plan: Any) -> None:
+        super().__init__()
+        self.plan = plan
 
 
 class InvalidInput(EngineError):

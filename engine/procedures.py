@@ -6,7 +6,7 @@ import hashlib
 import threading
 import tomllib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,11 +17,13 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from engine import clock, forms, journal, profiles, services, workflow
-from engine.errors import Deployment, InvalidInput, NotFound
+from engine.errors import ApprovalNeeded, Deployment, FourEyes, InvalidInput, NotFound, NotNow
 from engine.workflow import checking
-from models import CaseKind, Procedure, ProcedureFile, ProcedureVersion
+from models import CaseKind, Procedure, ProcedureApproval, ProcedureFile, ProcedureVersion
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
     from engine.actor import Actor
@@ -50,7 +52,7 @@ def shipped() -> list[str]:
 
 
 def shipped_files(key: str) -> dict[str, bytes]:
-    """Return the files of a shipped procedure: its folder, the diagrams it calls and the forms they name."""
+    """Return the files of a shipped procedure: its folder with decision tables and scenarios, the diagrams it calls, the forms they name."""
     root = resources.files("bpmn")
     return _gathered(root / key, root)
 
@@ -74,7 +76,21 @@ def _gathered(folder: Traversable, root: Traversable) -> dict[str, bytes]:
         files[f"shared/{part}.bpmn"] = (root / "shared" / f"{part}.bpmn").read_bytes()
     for form in manifest["forms"]:
         files[f"forms/{form}.json"] = (root / "forms" / f"{form}.json").read_bytes()
-    return files
+    for key in manifest.get("decisions", ()):
+        files[f"decisions/{key}.dmn"] = (folder / "decisions" / f"{key}.dmn").read_bytes()
+        examples = folder / "decisions" / f"{key}.examples.json"
+        if examples.is_file():
+            files[f"decisions/{key}.examples.json"] = examples.read_bytes()
+    return files | dict(_scenarios(folder / "scenarios", "scenarios"))
+
+
+def _scenarios(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the scenarios of a procedure, those its folders hold included; a procedure may have none."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name) if folder.is_dir() else ():
+        if entry.is_dir():
+            yield from _scenarios(entry, f"{path}/{entry.name}")
+        elif entry.name.endswith(".toml"):
+            yield f"{path}/{entry.name}", entry.read_bytes()
 
 
 def digest(files: Mapping[str, bytes]) -> str:
@@ -106,6 +122,7 @@ def deploy(session: Session, actor: Actor | None, files: Mapping[str, bytes], co
         procedure = Procedure(key=manifest["key"], name=manifest["name"], name_en=manifest["name_en"], case_kind=manifest["case_kind"])
         session.add(procedure)
         session.flush()
+    procedure.name, procedure.name_en = manifest["name"][:60], manifest["name_en"][:80]
     known = session.scalar(sa.select(ProcedureVersion).where(ProcedureVersion.procedure_id == procedure.id, ProcedureVersion.digest == digest(files)))
     if known is not None:
         return known
@@ -126,11 +143,116 @@ def deploy(session: Session, actor: Actor | None, files: Mapping[str, bytes], co
     return version
 
 
-def activate(session: Session, actor: Actor | None, version: ProcedureVersion) -> None:
-    """Let new cases open under a version; running cases stay with the version they know."""
-    version.activated_at, version.retired_at = clock.now(), None
-    journal.record(session, actor, "procedure:activate", object_id=version.id, number=version.number)
+def propose(
+    session: Session, actor: Actor, files: Mapping[str, bytes], comment: str, *, activate_at: datetime | None, needs_approval: bool
+) -> ProcedureVersion:
+    """Deploy what an administrator drew, and activate it now or later, or ask a second person for it first.
+
+    Args:
+        activate_at: From when new cases open under it; None keeps it aside.
+        needs_approval: Whether the profile of the administrator's institution asks for a second person.
+
+    Raises:
+        Deployment: it is not fit; nothing is kept.
+    """
+    version = deploy(session, actor, files, comment)
+    if needs_approval and session.get(ProcedureApproval, version.id) is None:
+        session.add(ProcedureApproval(version_id=version.id, asked_by_id=actor.person_id, asked_at=clock.now(), activate_at=activate_at))
+        session.flush()
+    elif activate_at is not None:
+        activate(session, actor, version, activate_at)
+    return version
+
+
+def approve(session: Session, actor: Actor, version: ProcedureVersion, *, is_approved: bool, note: str = "") -> None:
+    """Give the second person's verdict on a version; approved, it is activated when it was meant to be, or now if that has passed.
+
+    Raises:
+        NotNow: nobody asked, or a verdict was given.
+        FourEyes: whoever deployed it asks somebody else.
+    """
+    asked = session.scalar(sa.select(ProcedureApproval).where(ProcedureApproval.version_id == version.id).with_for_update())
+    if asked is None or asked.is_approved is not None:
+        raise NotNow
+    if asked.asked_by_id == actor.person_id:
+        raise FourEyes
+    asked.is_approved, asked.verdict_by_id, asked.verdict_at, asked.note = is_approved, actor.person_id, clock.now(), note[:500] or None
+    journal.record(session, actor, "procedure:approve" if is_approved else "procedure:refuse", object_id=version.id, number=version.number)
     session.flush()
+    if is_approved and asked.activate_at is not None:
+        activate(session, actor, version, max(asked.activate_at, clock.now()))
+
+
+def activate(session: Session, actor: Actor | None, version: ProcedureVersion, at: datetime | None = None) -> None:
+    """Let new cases open under a version from an instant on; running cases stay with the version they know.
+
+    Going back is activating an earlier version again.
+
+    Raises:
+        ApprovalNeeded: a second person's verdict is asked for and not given, or it was a refusal.
+        InvalidInput: the instant lies behind.
+    """
+    now = clock.now()
+    asked = session.get(ProcedureApproval, version.id)
+    if asked is not None and not asked.is_approved:
+        raise ApprovalNeeded
+    if at is not None and at < now:
+        raise InvalidInput
+    version.activated_at, version.retired_at = at or now, None
+    journal.record(session, actor, "procedure:activate", object_id=version.id, number=version.number, at=(at or now).isoformat())
+    session.flush()
+
+
+def withdraw(session: Session, actor: Actor, version: ProcedureVersion) -> None:
+    """Take back an activation that lies ahead.
+
+    Raises:
+        NotNow: it does not lie ahead.
+    """
+    if version.activated_at is None or version.activated_at <= clock.now():
+        raise NotNow
+    version.activated_at = None
+    journal.record(session, actor, "procedure:withdraw", object_id=version.id, number=version.number)
+    session.flush()
+
+
+def in_use(session: Session, procedure: Procedure) -> ProcedureVersion | None:
+    """Return the version of a procedure under which new cases open; before there is one, the newest."""
+    of_procedure = sa.select(ProcedureVersion).where(ProcedureVersion.procedure_id == procedure.id)
+    active = of_procedure.where(ProcedureVersion.activated_at <= clock.now(), ProcedureVersion.retired_at.is_(None))
+    return session.scalar(active.order_by(ProcedureVersion.activated_at.desc(), ProcedureVersion.number.desc()).limit(1)) or session.scalar(
+        of_procedure.order_by(ProcedureVersion.number.desc()).limit(1)
+    )
+
+
+def numbered(session: Session, key: str, number: int) -> ProcedureVersion:
+    """Return a version by the key of its procedure and its number.
+
+    Raises:
+        NotFound: there is none.
+    """
+    version = session.scalar(
+        sa.select(ProcedureVersion)
+        .join(Procedure)
+        .where(Procedure.key == key, ProcedureVersion.number == number)
+        .options(sa.orm.joinedload(ProcedureVersion.procedure))
+    )
+    if version is None:
+        raise NotFound
+    found: ProcedureVersion = version
+    return found
+
+
+def version_files(session: Session, version_id: UUID) -> dict[str, bytes]:
+    """Return every file of a version, byte for byte.
+
+    Raises:
+        NotFound: no such version.
+    """
+    rows = session.execute(sa.select(ProcedureFile.path, ProcedureFile.content).where(ProcedureFile.version_id == version_id)).all()
+    if not rows:
+        raise NotFound
+    return dict(rows)
 
 
 def active(session: Session, kind: CaseKind) -> ProcedureVersion:
@@ -170,10 +292,7 @@ def deployed(session: Session, version_id: UUID) -> Deployed:
         if found is not None:
             _loaded.move_to_end(version_id)
             return found
-    rows = session.execute(sa.select(ProcedureFile.path, ProcedureFile.content).where(ProcedureFile.version_id == version_id)).all()
-    if not rows:
-        raise NotFound
-    found = ready(version_id, dict(rows))
+    found = ready(version_id, version_files(session, version_id))
     with _lock:
         _loaded[version_id] = found
         while len(_loaded) > KEPT_IN_MEMORY:

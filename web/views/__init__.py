@@ -4,9 +4,12 @@ from web.views import (
     account,
     accountability,
     attachments,
+    bottlenecks,
     calendar,
     cases,
     conclusions,
+    decisions,
+    form_previews,
     home,
     incidents,
     journal,
@@ -19,6 +22,7 @@ from web.views import (
     profiles,
     rectifications,
     sign_in,
+    studio,
     work_items,
 )
 
@@ -28,9 +32,12 @@ BLUEPRINTS = tuple(
         account,
         accountability,
         attachments,
+        bottlenecks,
         calendar,
         cases,
         conclusions,
+        decisions,
+        form_previews,
         home,
         incidents,
         journal,
@@ -43,6 +50,7 @@ BLUEPRINTS = tuple(
         profiles,
         rectifications,
         sign_in,
+        studio,
         work_items,
     )
 )

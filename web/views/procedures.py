@@ -1,15 +1,18 @@
-"""Procedures: the diagrams and forms by which cases are reviewed, for reading."""
+"""Procedures: the diagrams and forms by which cases are reviewed, and from when each version counts."""
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from flask import Blueprint, g, redirect, render_template, url_for
-from flask.typing import ResponseReturnValue
+from datetime import datetime
 
-from engine import forms, procedures
-from engine.errors import NotFound
+import sqlalchemy as sa
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from engine import clock, drafts, forms, procedures
+from engine.errors import InvalidInput, NotFound
 from engine.permissions import Permission
-from models import Case, Procedure, ProcedureVersion
+from models import Case, Person, Procedure, ProcedureApproval, ProcedureVersion
 from web import words
 from web.guards import requires
 from web.language import either
@@ -50,8 +53,8 @@ def newest(key: str) -> ResponseReturnValue:
 @views.get("/<key>/versions/<int:number>")
 @requires(Permission.PROCEDURE_READ)
 def show(key: str, number: int) -> ResponseReturnValue:
-    """Show a version: its diagrams, the same in words, its forms."""
-    version = _version(key, number)
+    """Show a version: its diagrams, the same in words, its forms, and what may be done with it."""
+    version = procedures.numbered(g.session, key, number)
     deployed = procedures.deployed(g.session, version.id)
     parts = []
     for process_id, name in processes(deployed):
@@ -63,27 +66,73 @@ def show(key: str, number: int) -> ResponseReturnValue:
         (form_key, either(form.title, form.title_en), form.audience, sum(1 for _field in form.inputs()), len(form.rules))
         for form_key, form in deployed.forms.items()
     ]
-    return render_template("procedures/show.html", version=version, procedure=version.procedure, parts=parts, forms=listed, key=key, number=number)
-
-
-def _version(key: str, number: int) -> ProcedureVersion:
-    version = g.session.scalar(
-        sa.select(ProcedureVersion)
-        .join(Procedure)
-        .where(Procedure.key == key, ProcedureVersion.number == number)
-        .options(sa.orm.joinedload(ProcedureVersion.procedure))
+    asked = g.session.get(ProcedureApproval, version.id)
+    return render_template(
+        "procedures/show.html",
+        version=version,
+        procedure=version.procedure,
+        parts=parts,
+        forms=listed,
+        key=key,
+        number=number,
+        asked=asked,
+        asked_by=g.session.get(Person, asked.asked_by_id) if asked and asked.asked_by_id else None,
+        verdict_by=g.session.get(Person, asked.verdict_by_id) if asked and asked.verdict_by_id else None,
+        in_use=procedures.in_use(g.session, version.procedure),
+        others=g.session.scalars(
+            sa.select(ProcedureVersion).where(ProcedureVersion.procedure_id == version.procedure_id).order_by(ProcedureVersion.number.desc())
+        ).all(),
+        has_draft=drafts.find(g.session, key) is not None,
     )
-    if version is None:
-        raise NotFound
-    found: ProcedureVersion = version
-    return found
+
+
+@views.post("/<key>/versions/<int:number>/activate")
+@requires(Permission.PROCEDURE_DEPLOY)
+def activate(key: str, number: int) -> ResponseReturnValue:
+    """Let new cases open under a version, now or from an instant on; an earlier version is gone back to in the same way."""
+    version = procedures.numbered(g.session, key, number)
+    at = None
+    if request.form.get("at"):
+        try:
+            at = datetime.fromisoformat(request.form["at"]).replace(tzinfo=clock.zone())
+        except ValueError:
+            raise InvalidInput from None
+        if at < clock.now():
+            flash(_("启用的时间要晚于现在。"), "half")
+            return redirect(url_for("procedures.show", key=key, number=number))
+    procedures.activate(g.session, g.actor, version, at)
+    flash(_("第 %(number)s 版已启用，新个案用这一版。", number=number) if at is None else _("第 %(number)s 版到时启用。", number=number), "done")
+    return redirect(url_for("procedures.show", key=key, number=number))
+
+
+@views.post("/<key>/versions/<int:number>/withdraw")
+@requires(Permission.PROCEDURE_DEPLOY)
+def withdraw(key: str, number: int) -> ResponseReturnValue:
+    """Take back an activation that lies ahead."""
+    procedures.withdraw(g.session, g.actor, procedures.numbered(g.session, key, number))
+    flash(_("已取消定时启用。"), "done")
+    return redirect(url_for("procedures.show", key=key, number=number))
+
+
+@views.post("/<key>/versions/<int:number>/verdict")
+@requires(Permission.PROCEDURE_APPROVE)
+def verdict(key: str, number: int) -> ResponseReturnValue:
+    """Give the second person's verdict on a version."""
+    is_approved = request.form.get("verdict") == "approve"
+    note = request.form.get("note", "").strip()
+    if not is_approved and not note:
+        flash(_("不批准要写明理由。"), "half")
+        return redirect(url_for("procedures.show", key=key, number=number))
+    procedures.approve(g.session, g.actor, procedures.numbered(g.session, key, number), is_approved=is_approved, note=note)
+    flash(_("已批准。") if is_approved else _("已记为不批准。"), "done")
+    return redirect(url_for("procedures.show", key=key, number=number))
 
 
 @views.get("/<key>/versions/<int:number>/diagrams/<process>.json")
 @requires(Permission.PROCEDURE_READ)
 def diagram(key: str, number: int, process: str) -> ResponseReturnValue:
     """Return a diagram for the viewer."""
-    deployed = procedures.deployed(g.session, _version(key, number).id)
+    deployed = procedures.deployed(g.session, procedures.numbered(g.session, key, number).id)
     found = deployed.specification.processes.get(process)
     if found is None:
         raise NotFound
@@ -101,7 +150,7 @@ def diagram(key: str, number: int, process: str) -> ResponseReturnValue:
 @requires(Permission.PROCEDURE_READ)
 def form(key: str, number: int, form_key: str) -> ResponseReturnValue:
     """Show a form's fields and rules."""
-    found = procedures.form(g.session, _version(key, number).id, form_key)
+    found = procedures.form(g.session, procedures.numbered(g.session, key, number).id, form_key)
 
     def flat(fields: tuple[forms.Field, ...], depth: int) -> list[tuple[int, forms.Field]]:
         rows: list[tuple[int, forms.Field]] = []

@@ -1,0 +1,224 @@
+"""The studio's addresses: files in and out, saves, the lock, findings, deploying with and without a second person."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from engine import drafts, procedures
+from engine.transaction import transaction
+from models import Organisation, ProcedureDraft, ProcedureVersion, Profile
+from models.database import Sessions
+from tests.web.conftest import Browser
+
+KEY = "maternal_death"
+MAIN = "maternal_death.bpmn"
+
+
+@pytest.fixture
+def studio(browse: Callable[..., Browser]) -> Any:
+    """A process administrator with a draft begun, who speaks JSON."""
+    person = browse("liucheng")
+    assert person.post(f"/studio/{KEY}/draft").status_code == 302
+    return Studio(person)
+
+
+class Studio:
+    def __init__(self, person: Browser) -> None:
+        self.person, self.token = person, person.token("/account")
+
+    def send(self, path: str, body: Any, method: str = "POST") -> Any:
+        answer = self.person.client.open(
+            f"/studio/{KEY}/{path}", method=method, json=body, headers={"X-CSRFToken": self.token, "Accept": "application/json"}
+        )
+        return answer.status_code, answer.get_json()
+
+    def read(self, path: str) -> Any:
+        return self.person.client.get(f"/studio/{KEY}/{path}").get_json()
+
+
+def test_without_a_draft_the_version_in_use_is_read(browse: Callable[..., Browser]) -> None:
+    person = browse("liucheng")
+    assert person.get("/studio").status_code == 200
+    page = person.get(f"/studio/{KEY}")
+    assert page.status_code == 200
+    assert "'unsafe-inline'" in page.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    assert "'unsafe-inline'" not in person.get("/studio").headers["Content-Security-Policy"]
+    assert person.client.get(f"/studio/{KEY}/files").get_json()["revision"] == 0
+    assert person.get("/studio/no_such").status_code == 404
+
+
+def test_files_are_listed_read_saved_and_undone(studio: Studio) -> None:
+    listed = studio.read("files")
+    by_path = {entry["path"]: entry for entry in listed["files"]}
+    assert (by_path[MAIN]["name"], by_path[MAIN]["kind"], by_path[MAIN]["changed"]) == ("孕产妇死亡评审", "diagram", False)
+    assert by_path["forms/chase.json"]["name"] == "催报"
+    text = studio.read(f"files/{MAIN}")["text"]
+    changed = text.replace('name="接到通知"', 'name="接到电话"')
+    status, answer = studio.send("files", {"revision": listed["revision"], "files": {MAIN: changed}, "what": "改名"})
+    assert (status, answer["revision"], answer["undo"], answer["redo"]) == (200, 2, 1, 0)
+    assert [finding for finding in answer["findings"] if finding["level"] == "error"] == []
+    assert next(entry for entry in studio.read("files")["files"] if entry["path"] == MAIN)["changed"]
+    assert studio.send("files", {"revision": 1, "files": {MAIN: "<lost/>"}})[0] == 409
+    assert studio.read(f"files/{MAIN}")["text"] == changed
+    status, answer = studio.send("undo", {"revision": 2})
+    assert (status, answer["paths"], answer["redo"]) == (200, [MAIN], 1)
+    assert studio.read(f"files/{MAIN}")["text"] == text
+    status, answer = studio.send("redo", {"revision": answer["revision"]})
+    assert studio.read(f"files/{MAIN}")["text"] == changed
+
+
+def test_findings_name_their_element_and_nothing_is_kept(studio: Studio) -> None:
+    text = studio.read(f"files/{MAIN}")["text"]
+    broken = text.replace('form="facility_discussion"', 'form="no_such"')
+    assert broken != text
+    status, answer = studio.send("check", {"files": {MAIN: broken}})
+    found = [finding for finding in answer["findings"] if finding["code"] == "unknown_form"]
+    assert (status, found[0]["element"], found[0]["file"], "no_such" in found[0]["text"]) == (200, "hold_discussion", MAIN, True)
+    assert studio.read(f"files/{MAIN}")["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("files", []),
+        ("files", {"revision": "1", "files": {}}),
+        ("files", {"revision": True, "files": {}}),
+        ("files", {"revision": 1, "files": {MAIN: 5}}),
+        ("files", {"revision": 1, "files": {"../../x": "y"}}),
+        ("files", {"revision": 1, "files": {MAIN: "\ud800"}}),
+        ("check", {"files": [1]}),
+        ("check", {"files": {"x.exe": "y"}}),
+        ("undo", {}),
+        ("lock", "x"),
+    ],
+)
+def test_what_no_page_sends_is_refused_and_changes_nothing(studio: Studio, sessions: Sessions, path: str, body: Any) -> None:
+    status, answer = studio.send(path, body)
+    assert (status, bool(answer["problem"])) == (422, True)
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalar(sa.select(ProcedureDraft.revision)) == 1
+
+
+def test_the_draft_is_one_persons_until_it_is_taken_over(studio: Studio, sessions: Sessions) -> None:
+    with transaction(sessions) as session:
+        draft = drafts.get(session, KEY)
+        draft.locked_by_id = session.scalar(sa.text("SELECT id FROM people WHERE username = 'tangyining'").columns(id=sa.Uuid()))
+    status, answer = studio.send("files", {"revision": 1, "files": {MAIN: "<a/>"}})
+    assert (status, answer["lock"]["mine"], answer["lock"]["name"]) == (409, False, "汤以宁")
+    assert studio.send("lock", {"take": False})[1]["mine"] is False
+    assert studio.send("lock", {"take": True})[1]["mine"] is True
+    assert studio.send("files", {"revision": 1, "files": {MAIN: "<a/>"}})[0] == 200
+    assert studio.send("lock", None, "DELETE")[1]["mine"] is False
+
+
+def test_names_that_expressions_may_use_are_told(studio: Studio) -> None:
+    found = studio.read("names")
+    assert {entry["name"] for entry in found["variables"]} >= {"verdict", "need_card", "hop"}
+    assert {entry["key"] for entry in found["limits"]} >= {"case_report"}
+    report = next(entry for entry in found["limits"] if entry["key"] == "case_report")
+    assert {(value["value"], value["unit"]) for value in report["values"]} == {(2, "d")}
+    assert {entry["value"] for entry in found["roles"]} >= {"qc_officer"}
+    chase = next(entry for entry in found["forms"] if entry["key"] == "chase")
+    assert {entry["key"] for entry in chase["fields"]} >= {"called_dt", "obstacle"}
+    card = next(entry for entry in found["forms"] if entry["key"] == "report_card")
+    assert "name" not in {entry["key"] for entry in card["fields"]}  # what identifies cannot leave a form
+    assert "due(limit, from)" in {entry["signature"] for entry in found["functions"]}
+
+
+def test_a_whole_procedure_goes_out_and_in(studio: Studio, sessions: Sessions) -> None:
+    packed = studio.person.get(f"/studio/{KEY}/export.zip")
+    assert packed.headers["Content-Disposition"] == f'attachment; filename="{KEY}.zip"'
+    assert drafts.unpack(packed.data) == procedures.shipped_files(KEY)
+    single = studio.person.get(f"/studio/{KEY}/export/forms/chase.json")
+    assert json.loads(single.data)["id"] == "chase"
+    upload = {"files": [(io.BytesIO(b"<x/>"), "Von Anderswo (1).BPMN"), (io.BytesIO(single.data), "chase.json")], "csrf_token": studio.token}
+    answer = studio.person.client.post(f"/studio/{KEY}/import", data=upload)
+    assert (answer.status_code, "shared/von_anderswo_1.bpmn" in answer.location) == (302, True)
+    with transaction(sessions, read_only=True) as session:
+        assert drafts.files(session, drafts.get(session, KEY))["shared/von_anderswo_1.bpmn"] == b"<x/>"
+    wrong = studio.person.client.post(f"/studio/{KEY}/import", data={"files": [(io.BytesIO(b"x"), "a.exe")], "csrf_token": studio.token})
+    assert (wrong.status_code, "a.exe" in wrong.text) == (422, True)
+
+
+def test_what_is_not_fit_is_not_deployed_and_says_where(studio: Studio, sessions: Sessions) -> None:
+    text = studio.read(f"files/{MAIN}")["text"]
+    studio.send("files", {"revision": 1, "files": {MAIN: text.replace('form="facility_discussion"', 'form="no_such"')}})
+    page = studio.person.get(f"/studio/{KEY}/deploy")
+    assert "no_such" in page.text
+    assert "element=hold_discussion" in page.text
+    answer = studio.person.post(f"/studio/{KEY}/deploy", {"comment": "试", "activate": "now"})
+    assert (answer.status_code, "试" in answer.text) == (422, True)
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(ProcedureVersion)) == 1
+
+
+def deployed(studio: Studio, **fields: str) -> Any:
+    text = studio.read(f"files/{MAIN}")["text"]
+    studio.send("files", {"revision": 1, "files": {MAIN: text.replace('name="接到通知"', 'name="接到电话"')}})
+    return studio.person.post(f"/studio/{KEY}/deploy", {"comment": "改名，依据会议", "activate": "now"} | fields)
+
+
+def test_a_draft_becomes_the_version_in_use_and_can_be_gone_back_from(studio: Studio, sessions: Sessions) -> None:
+    answer = deployed(studio)
+    assert (answer.status_code, answer.location) == (302, f"/procedures/{KEY}/versions/2")
+    page = studio.person.get(answer.location)
+    assert "正在用" in page.text
+    assert "改名，依据会议" in page.text
+    with transaction(sessions, read_only=True) as session:
+        assert drafts.find(session, KEY) is None
+    assert studio.person.post(f"/procedures/{KEY}/versions/1/activate").status_code == 302
+    assert "正在用" in studio.person.get(f"/procedures/{KEY}/versions/1").text
+    later = studio.person.post(f"/procedures/{KEY}/versions/2/activate", {"at": "2026-12-01T08:00"})
+    assert later.status_code == 302
+    assert "取消定时启用" in studio.person.get(f"/procedures/{KEY}/versions/2").text
+    assert studio.person.post(f"/procedures/{KEY}/versions/2/withdraw").status_code == 302
+    past = studio.person.post(f"/procedures/{KEY}/versions/2/activate", {"at": "2020-12-01T08:00"})
+    assert past.status_code == 302
+    assert "要晚于现在" in studio.person.get(f"/procedures/{KEY}/versions/2").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"comment": ""}, "请写明改了什么"),
+        ({"activate": "later"}, "请填从何时起"),
+        ({"activate": "later", "activate_at": "2020-01-01T08:00"}, "要晚于现在"),
+    ],
+)
+def test_a_deployment_says_what_is_missing(studio: Studio, fields: dict[str, str], told: str) -> None:
+    answer = deployed(studio, **fields)
+    assert (answer.status_code, told in answer.text) == (422, True)
+
+
+def test_where_the_profile_asks_a_second_person_approves(studio: Studio, sessions: Sessions, browse: Callable[..., Browser]) -> None:
+    with transaction(sessions) as session:
+        session.execute(sa.update(Organisation).values(profile_id=session.scalar(sa.select(Profile.id).where(Profile.key == "rencheng"))))
+    address = deployed(studio).location
+    own = studio.person.get(address)
+    assert "等另一个人批准" in own.text
+    assert studio.person.post(f"{address}/activate").status_code == 409
+    assert studio.person.post(f"{address}/verdict", {"verdict": "approve"}).status_code == 403
+    head = browse("gaohuairen")
+    listed = head.get(address)
+    assert "批准" in listed.text
+    assert head.post(f"{address}/verdict", {"verdict": "approve"}).status_code == 302
+    assert "正在用" in studio.person.get(address).text
+
+
+def test_a_procedure_begins_and_is_thrown_away(browse: Callable[..., Browser]) -> None:
+    person = browse("liucheng")
+    wrong = person.post("/studio", {"key": "Not A Key", "name": "", "name_en": "", "kind": "maternal_near_miss"})
+    assert (wrong.status_code, "小写字母" in wrong.text) == (422, True)
+    fields = {"key": "near_miss", "name": "危重评审", "name_en": "Near miss", "kind": "maternal_near_miss"}
+    assert person.post("/studio", fields).status_code == 302
+    assert person.get("/studio/near_miss").status_code == 200
+    assert "已经有这个标识" in person.post("/studio", fields).text
+    assert person.post("/studio/near_miss/draft/discard").status_code == 302
+    assert person.get("/studio/near_miss").status_code == 404
