@@ -44,6 +44,8 @@ PATHS = re.compile(
     r"|decisions/[a-z][a-z0-9_]{0,39}\.(dmn|examples\.json)|scenarios/([a-z][a-z0-9_]{0,39}/){0,2}[a-z][a-z0-9_]{0,59}\.toml"
 )
 """What a procedure is made of; nothing else is taken."""
+RESERVED_KEYS = frozenset({"help"})
+"""Addresses of the studio that no procedure can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def create(session: Session, actor: Actor, key: str, name: str, name_en: str, ki
     Raises:
         InvalidInput: the key is taken or is not one.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]{1,39}", key) or session.scalar(sa.select(Procedure.id).where(Procedure.key == key)):
+    if key in RESERVED_KEYS or not re.fullmatch(r"[a-z][a-z0-9_]{1,39}", key) or session.scalar(sa.select(Procedure.id).where(Procedure.key == key)):
         raise InvalidInput
     procedure = Procedure(key=key, name=name[:60], name_en=name_en[:80], case_kind=kind.value)
     session.add(procedure)

@@ -106,7 +106,7 @@ def of_files(files: Mapping[str, bytes]) -> dict[str, Any]:
                 form = forms.parse(content)
             except forms.UnreadableForm:
                 continue
-            fields = [{"key": entry.key, "label": entry.label, "label_en": entry.label_en} for entry in form.inputs() if entry.identity != "I"]
+            fields = [{"key": entry.key, "label": entry.label, "label_en": entry.label_en or entry.label} for entry in form.inputs() if entry.identity != "I"]
             listed.append({"key": form.key, "title": form.title, "title_en": form.title_en, "fields": fields})
     variables.pop("", None)
     return {

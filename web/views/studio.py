@@ -100,6 +100,13 @@ def new() -> ResponseReturnValue:
     return redirect(url_for("studio.edit", key=new_key))
 
 
+@views.get("/help")
+@requires(Permission.PROCEDURE_EDIT)
+def guide() -> ResponseReturnValue:
+    """Tell how to add a step, what the signs mean, how to try, deploy and move cases."""
+    return render_template("studio/help.html")
+
+
 # ── the editor ──
 
 
