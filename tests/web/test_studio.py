@@ -165,7 +165,7 @@ def deployed(studio: Studio, **fields: str) -> Any:
     return studio.person.post(f"/studio/{KEY}/deploy", {"comment": "改名，依据会议", "activate": "now"} | fields)
 
 
-def test_a_draft_becomes_the_version_in_use_and_can_be_gone_back_from(studio: Studio, sessions: Sessions) -> None:
+def test_a_draft_becomes_the_version_in_use_and_can_be_gone_back_from(studio: Studio, sessions: Sessions, now: Any) -> None:
     answer = deployed(studio)
     assert (answer.status_code, answer.location) == (302, f"/procedures/{KEY}/versions/2")
     page = studio.person.get(answer.location)
@@ -173,6 +173,7 @@ def test_a_draft_becomes_the_version_in_use_and_can_be_gone_back_from(studio: St
     assert "改名，依据会议" in page.text
     with transaction(sessions, read_only=True) as session:
         assert drafts.find(session, KEY) is None
+    now.shift(60)
     assert studio.person.post(f"/procedures/{KEY}/versions/1/activate").status_code == 302
     assert "正在用" in studio.person.get(f"/procedures/{KEY}/versions/1").text
     later = studio.person.post(f"/procedures/{KEY}/versions/2/activate", {"at": "2026-12-01T08:00"})
