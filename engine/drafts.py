@@ -39,11 +39,6 @@ KEPT_SAVES = 300
 MAX_FILE_BYTES = 2_000_000
 MAX_FILES = 300
 MAX_TOTAL_BYTES = 20_000_000
-PATHS = re.compile(
-    r"procedure\.toml|[a-z][a-z0-9_]{0,39}\.bpmn|shared/[a-z][a-z0-9_]{0,39}\.bpmn|forms/[a-z][a-z0-9_]{0,39}\.json"
-    r"|decisions/[a-z][a-z0-9_]{0,39}\.(dmn|examples\.json)|scenarios/([a-z][a-z0-9_]{0,39}/){0,2}[a-z][a-z0-9_]{0,59}\.toml"
-)
-"""What a procedure is made of; nothing else is taken."""
 RESERVED_KEYS = frozenset({"help"})
 """Addresses of the studio that no procedure can have."""
 
@@ -172,7 +167,7 @@ def checked(changes: Mapping[str, bytes]) -> dict[str, bytes]:
         FileUnfit: a path that no procedure has, or more than 2 MB; `name` tells the file.
     """
     for path, content in changes.items():
-        if not PATHS.fullmatch(path):
+        if not procedures.PATHS.fullmatch(path):
             raise FileUnfit(name=path[:120])
         if len(content) > MAX_FILE_BYTES:
             raise FileUnfit(name=path)
@@ -391,7 +386,7 @@ def unpack(content: bytes) -> dict[str, bytes]:
             top = min(tops, key=len, default="")
             for entry in entries:
                 path = entry.filename[len(top) :] if entry.filename.startswith(top) else ""
-                if not PATHS.fullmatch(path):
+                if not procedures.PATHS.fullmatch(path):
                     continue
                 with archive.open(entry) as stream:
                     found[path] = stream.read(MAX_FILE_BYTES + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import tomllib
 from collections import OrderedDict
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 KEPT_IN_MEMORY = 32
 MANIFEST = "procedure.toml"
+PATHS = re.compile(
+    r"procedure\.toml|[a-z][a-z0-9_]{0,39}\.bpmn|shared/[a-z][a-z0-9_]{0,39}\.bpmn|forms/[a-z][a-z0-9_]{0,39}\.json"
+    r"|decisions/[a-z][a-z0-9_]{0,39}\.(dmn|examples\.json)|scenarios/([a-z][a-z0-9_]{0,39}/){0,2}[a-z][a-z0-9_]{0,59}\.toml"
+)
+"""What a procedure is made of; nothing else is taken."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,17 @@ def shipped_files(key: str) -> dict[str, bytes]:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Return the files of a procedure in a folder; what it shares lies beside the folder, in `shared` and `forms`.
+    """Return the files of a procedure in a folder.
+
+    What it shares with others lies beside the folder, in `shared` and `forms`; a procedure that was exported holds all of it.
 
     Raises:
         InvalidInput: no manifest there, or it names what is not there; `what` tells the file.
     """
     try:
+        if (folder / "shared").is_dir() or (folder / "forms").is_dir():
+            found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+            return {name: path.read_bytes() for name, path in found.items() if PATHS.fullmatch(name)}
         return _gathered(folder, folder.resolve().parent)
     except (OSError, KeyError, TypeError, ValueError) as error:  # a TOML error is a ValueError
         raise InvalidInput(what=str(getattr(error, "filename", None) or f"{folder / MANIFEST}: {error}")) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -106,7 +107,11 @@ def of_files(files: Mapping[str, bytes]) -> dict[str, Any]:
                 form = forms.parse(content)
             except forms.UnreadableForm:
                 continue
-            fields = [{"key": entry.key, "label": entry.label, "label_en": entry.label_en or entry.label} for entry in form.inputs() if entry.identity != "I"]
+            fields = [
+                {"key": entry.key, "label": entry.label, "label_en": entry.label_en or entry.label}
+                for entry in form.inputs()
+                if entry.identity != "I"
+            ]
             listed.append({"key": form.key, "title": form.title, "title_en": form.title_en, "fields": fields})
     variables.pop("", None)
     return {
@@ -194,4 +199,31 @@ def blank_diagram(process: str, name: str, name_en: str) -> bytes:
     for node in maker.iter(etree.Element):
         for attribute, value in list(node.attrib.items()):
             node.set(attribute, str(value).replace("PROCESS", process).replace("NAME_EN", name_en).replace("NAME", name))
+        if node.text and "PROCESS" in node.text:
+            node.text = node.text.replace("PROCESS", process)
     return etree.tostring(maker, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def blank_form(key: str, title: str, title_en: str) -> bytes:
+    """Return a form with one field, to be changed."""
+    field = {
+        "type": "textarea",
+        "id": "Field_note",
+        "key": "note",
+        "label": "说明",
+        "validate": {"required": True, "maxLength": 2000},
+        "properties": {"en": "Note", "id": "N"},
+    }
+    section = {"type": "group", "id": "Section_1", "label": title, "components": [field], "properties": {"en": title_en}}
+    ours = {"title": title, "title_en": title_en, "audience": "case", "review": False, "source": "", "rules": []}
+    schema = {"type": "default", "id": key, "schemaVersion": 18, "components": [section], "pingshen": ours}
+    return json.dumps(schema, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def blank_table(key: str, name: str) -> bytes:
+    """Return a decision table with one input, one output and one rule, to be changed."""
+    maker = etree.fromstring((resources.files("bpmn") / "blank.dmn").read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))
+    for node in maker.iter(etree.Element):
+        for attribute, value in list(node.attrib.items()):
+            node.set(attribute, str(value).replace("KEY", key).replace("NAME", name))
+    return etree.tostring(maker, xml_declaration=True, encoding="UTF-8")

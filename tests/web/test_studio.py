@@ -223,3 +223,23 @@ def test_a_procedure_begins_and_is_thrown_away(browse: Callable[..., Browser]) -
     assert "已经有这个标识" in person.post("/studio", fields).text
     assert person.post("/studio/near_miss/draft/discard").status_code == 302
     assert person.get("/studio/near_miss").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "told"),
+    [("form", "forms/our_own.json", "说明"), ("table", "decisions/our_own.dmn", "FIRST"), ("diagram", "shared/our_own.bpmn", "process")],
+)
+def test_a_new_file_is_fit_from_the_beginning(studio: Studio, sessions: Sessions, kind: str, path: str, told: str) -> None:
+    fields = {"kind": kind, "key": "our_own", "name": '院内<讨论>"', "name_en": "In-house & more"}
+    answer = studio.person.post(f"/studio/{KEY}/new", fields)
+    assert (answer.status_code, path.replace("/", "%2F") in answer.location or path in answer.location) == (302, True)
+    assert told in studio.read(f"files/{path}")["text"]
+    errors = [finding for finding in studio.send("check", {"files": {}})[1]["findings"] if finding["level"] == "error"]
+    assert errors == []
+    assert "已经有这个标识的文件" in studio.person.post(f"/studio/{KEY}/new", fields).text
+
+
+def test_a_diagram_goes_out_as_pdf(studio: Studio) -> None:
+    answer = studio.person.get(f"/studio/{KEY}/picture/{MAIN}")
+    assert (answer.status_code, answer.data[:5]) == (200, b"%PDF-")
+    assert studio.person.get(f"/studio/{KEY}/picture/forms/chase.json").status_code == 404

@@ -18,12 +18,12 @@ from wtforms import DateTimeLocalField, RadioField, SelectField, StringField, Te
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Regexp
 
-from engine import clock, drafts, organisations, procedures, profiles, vocabulary
+from engine import clock, drafts, drawings, organisations, procedures, profiles, vocabulary
 from engine.errors import Deployment, DraftLocked, DraftOutdated, FileUnfit, InvalidInput, NotFound
 from engine.permissions import Permission
 from engine.workflow.checking import Complaint
 from models import Case, CaseKind, Person, Procedure, ProcedureApproval, ProcedureDraft, ProcedureVersion
-from web import styled, words
+from web import documents, styled, words
 from web.errors import sentence
 from web.forms.base import BaseForm
 from web.guards import requires
@@ -252,6 +252,55 @@ def names(key: str) -> ResponseReturnValue:
         "states": [{"value": state, "name": states[state]} for state in found["states"]],
         "audiences": [{"value": audience, "name": audiences.get(audience, audience)} for audience in found["audiences"]],
     }
+
+
+class FileForm(BaseForm):
+    """A new file of a draft."""
+
+    kind = RadioField(
+        _l("建什么"),
+        choices=[SelectChoice("form", _l("表单")), SelectChoice("table", _l("决策表")), SelectChoice("diagram", _l("共用的图"))],
+        default="form",
+    )
+    name = StringField(_l("名称"), [InputRequired(_l("请填名称。")), Length(max=60)])
+    name_en = StringField(_l("英文名称"), [InputRequired(_l("请填英文名称。")), Length(max=80)])
+    key = StringField(
+        _l("标识"),
+        [InputRequired(_l("请填标识。")), Regexp(r"[a-z][a-z0-9_]{1,39}\Z", message=_l("用小写字母、数字和下划线，字母开头，最多 40 个。"))],
+    )
+
+
+@views.route("/<key>/new", methods=["GET", "POST"])
+@requires(Permission.PROCEDURE_EDIT)
+def new_file(key: str) -> ResponseReturnValue:
+    """Begin a form, a decision table or a shared diagram."""
+    draft, form = drafts.get(g.session, key), FileForm()
+    if request.method == "GET":
+        form.kind.data = request.args.get("kind", "form")
+    elif form.validate():
+        new_key, name, name_en = form.key.data or "", form.name.data or "", form.name_en.data or ""
+        path, content = {
+            "form": (f"forms/{new_key}.json", vocabulary.blank_form(new_key, name, name_en)),
+            "table": (f"decisions/{new_key}.dmn", vocabulary.blank_table(new_key, name)),
+            "diagram": (f"shared/{new_key}.bpmn", vocabulary.blank_diagram(new_key, name, name_en)),
+        }[form.kind.data]
+        if path in drafts.files(g.session, draft):
+            form.key.errors = [_("已经有这个标识的文件。")]
+        else:
+            drafts.save(g.session, g.actor, draft, {path: content}, draft.revision, _("新建 %(name)s", name=name))
+            return redirect(url_for("studio.edit", key=key, file=path))
+    return render_template("studio/new.html", key=key, procedure=draft.procedure, form=form), 422 if form.errors else 200
+
+
+@views.get("/<key>/picture/<path:path>")
+@requires(Permission.PROCEDURE_EDIT)
+def picture(key: str, path: str) -> ResponseReturnValue:
+    """Send a diagram as PDF, as large as it is drawn."""
+    contents, _base = _contents(key, drafts.find(g.session, key))
+    if not path.endswith(".bpmn") or path not in contents:
+        raise NotFound
+    drawn = drawings.read(contents[path]).whole()
+    return _download(documents.sheet(drawn.svg, drawn.width, drawn.height), path.rsplit("/", 1)[-1][:-5] + ".pdf", "application/pdf")
 
 
 # ── in and out ──
