@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
+import textwrap
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -30,6 +33,31 @@ def all_services() -> Mapping[str, Service]:
     for home in HOMES:
         importlib.import_module(f"engine.{home}")
     return _registered
+
+
+@lru_cache(maxsize=1)
+def arguments() -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
+    """Return for every service the arguments it must be given and those it may be given, read from what its function looks at."""
+    return {name: _arguments(function) for name, function in all_services().items()}
+
+
+def _arguments(function: Service) -> tuple[frozenset[str], frozenset[str]]:
+    """What is looked up whatever happens must be given; what is asked for with `get`, or only in a branch, may be."""
+    needed: set[str] = set()
+    possible: set[str] = set()
+    todo: list[tuple[ast.AST, bool]] = [(ast.parse(textwrap.dedent(inspect.getsource(function))), True)]
+    while todo:
+        node, is_sure = todo.pop()
+        match node:
+            case ast.Subscript(value=ast.Name(id="arguments"), slice=ast.Constant(value=str(name))):
+                (needed if is_sure else possible).add(name)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="arguments"), attr="get"), args=[ast.Constant(value=str(name)), *_]):
+                possible.add(name)
+        for part, value in ast.iter_fields(node):
+            inner = value if isinstance(value, list) else [value]
+            branches = isinstance(node, ast.If | ast.IfExp) and part in ("body", "orelse")
+            todo += [(child, is_sure and not branches) for child in inner if isinstance(child, ast.AST)]
+    return frozenset(needed), frozenset(possible - needed)
 
 
 def carry_out(command: Command, request: Request) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from lxml import etree
 
-from engine import codes, feel, forms, procedures, profiles, services
+from engine import codes, decision_tables, feel, forms, procedures, profiles, services
 from engine.errors import N_
 from engine.workflow import checking, reading
 from engine.workflow.reading import BPMN, PS, UnreadableDiagram, local
@@ -135,16 +135,16 @@ def _set_by(node: etree._Element) -> list[tuple[str, str]]:
 
 
 def _decisions(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    from engine import decision_tables
-
+    """Return the decision tables with their decisions and what each takes; one that cannot be read is there without."""
+    tables = {path: content for path, content in sorted(files.items()) if path.endswith(".dmn")}
     found = []
-    for path, content in sorted(files.items()):
-        if path.endswith(".dmn"):
-            try:
-                names = decision_tables.names(content)
-            except feel.FeelError:
-                names = []
-            found.append({"key": path.removeprefix("decisions/").removesuffix(".dmn"), "decisions": names})
+    for path, content in tables.items():
+        try:
+            named = decision_tables.names(content, {other: text for other, text in tables.items() if other != path})
+        except feel.FeelError:
+            named = []
+        inputs = {entry.name: [name for name, _type in entry.inputs] for entry in named}
+        found.append({"key": path.removeprefix("decisions/").removesuffix(".dmn"), "decisions": list(inputs), "inputs": inputs})
     return found
 
 
@@ -170,7 +170,10 @@ def of_host(session: Session) -> dict[str, Any]:
         "functions": [{"name": name, "signature": signature, "text": text} for name, (signature, text) in HOST.items()]
         + [{"name": name, "signature": f"{name}()", "text": ""} for name in sorted(feel.FUNCTION_NAMES) if name not in HOST],
         "limits": sorted(known.values(), key=lambda limit: limit["name"]),
-        "services": [{"name": name, "text": (function.__doc__ or "").split("\n")[0]} for name, function in sorted(services.all_services().items())],
+        "services": [
+            {"name": name, "text": (function.__doc__ or "").split("\n")[0], "arguments": _arguments(name)}
+            for name, function in sorted(services.all_services().items())
+        ],
         "roles": [role.value for role in Role],
         "states": [state.value for state in CaseState],
         "audiences": [audience.value for audience in Audience],
@@ -178,6 +181,11 @@ def of_host(session: Session) -> dict[str, Any]:
         "code_lists": [{"key": found.key, "name": found.name, "name_en": found.name_en} for found in codes.lists().values()]
         + [{"key": key, "name": key, "name_en": key} for key in CASE_LISTS],
     }
+
+
+def _arguments(service: str) -> list[dict[str, Any]]:
+    needed, possible = services.arguments()[service]
+    return [{"name": name, "optional": name in possible} for name in (*sorted(needed), *sorted(possible))]
 
 
 def blank(key: str, name: str, name_en: str, kind: str) -> dict[str, bytes]:

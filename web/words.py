@@ -177,6 +177,9 @@ def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
     texts = {
         "assigned": _("“%(step)s”等您办理。", step=step),
         "again": _("“%(step)s”退回来了，请再办一次。", step=step),
+        "skipped": _("“%(step)s”不用办了：机构负责人跳过了这一步，理由见个案。", step=step),
+        "taken_back": _("“%(step)s”先不办了：个案退回到以前的步骤，理由见个案。", step=step),
+        "cancelled": _("“%(step)s”不用办了：个案已撤销，理由见个案。", step=step),
         "passed_on": _("同事把“%(step)s”转交给您。", step=step),
         "deadline_amber": _("“%(step)s”的时限已过半。", step=step),
         "deadline_red": _("“%(step)s”临近时限。", step=step),
@@ -190,7 +193,9 @@ def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
         "crossing_told": _("这个个案按触发情形移交约谈督查，只移交规定的内容，不含个人意见和表决。"),
         "crossed": _("约谈督查档案 %(number)s 已移交，只含规定的内容。请按程序办理。", number=detail.get("accountability", "")),
         "recused": _("您已回避，评审资料 %(number)s 已收回，不必再办。", number=detail.get("packet", "")),
-        "told": str(TOLD.get(detail.get("what", ""), _("个案有新情况。"))),
+        "told": _("有一步到时还没有办，请催办。")
+        if str(detail.get("what", "")).endswith("_late")
+        else str(TOLD.get(detail.get("what", ""), _("个案有新情况。"))),
     }
     return texts.get(kind, _("有新情况。"))
 
@@ -227,7 +232,7 @@ def menu(actor: Actor, permitted: frozenset[Permission], session: Session | None
         ("organisations.index", "sitemap", _("单位"), Permission.ORGANISATION_READ in permitted and bool(roles & _ADMINISTRATION)),
         ("people.index", "people", _("人员"), Permission.PERSON_READ in permitted),
         ("calendar.index", "calendar", _("工作日历"), Permission.CALENDAR_EDIT in permitted),
-        ("incidents.index", "alert", _("事件"), Permission.INCIDENT_RETRY in permitted),
+        ("incidents.index", "alert", _("事件"), bool(permitted & {Permission.INCIDENT_RETRY, Permission.PROCEDURE_EDIT})),
         ("journal.index", "history", _("操作日志"), Permission.JOURNAL_READ in permitted),
     ]
     counts: dict[str, int] = {}
@@ -269,8 +274,18 @@ def act(entry: JournalEntry, name: str, item: WorkItem | None, values: Values, r
         "case:hold": _("%(name)s 暂缓办理：%(reason)s。", name=name, reason=inside(str(_reason(detail.get("reason"))))),
         "case:resume": _("%(name)s 恢复办理。", name=name),
         "case:merge": _("%(name)s 把本个案并入另一个案。", name=name),
+        "case:skip": _("%(name)s 跳过“%(step)s”，这一步没有办：%(reason)s", name=name, step=step, reason=detail.get("reason", "")),
+        "case:send-back": _(
+            "%(name)s 把个案退回到“%(step)s”：%(reason)s",
+            name=name,
+            step=either(str(detail.get("name", "")), str(detail.get("name_en", ""))),
+            reason=detail.get("reason", ""),
+        ),
+        "case:cancel": _("%(name)s 撤销了个案：%(reason)s", name=name, reason=detail.get("reason", "")),
         "case:join": _("%(count)s 份通知并入本个案，时限从最早的一份起算。", count=len(detail.get("notices", []))),
         "case:reopen": _("%(name)s 重新评审：%(reason)s", name=name, reason=detail.get("reason", "")),
+        "case:change-version": _("改按流程第 %(number)s 版办理，原为第 %(left)s 版。", number=detail.get("number", ""), left=detail.get("left", "")),
+        "case:undo-version": _("转回流程第 %(number)s 版办理。", number=detail.get("number", "")),
         "case:message": _("%(name)s 办理“%(act)s”：%(reason)s", name=name, act=result, reason=detail.get("reason", "")),
         "packet:recuse": _("一位专家回避，资料已收回。"),
         "accountability:cross": _("按触发情形移交约谈督查，只移交规定的内容。"),
@@ -312,8 +327,13 @@ ACTIONS: Mapping[str, Any] = {
     "case:hold": _l("暂缓"),
     "case:resume": _l("恢复"),
     "case:merge": _l("并入"),
+    "case:skip": _l("跳过步骤"),
+    "case:send-back": _l("退回到以前的步骤"),
+    "case:cancel": _l("撤销个案"),
     "case:join": _l("并入本个案"),
     "case:reopen": _l("重新评审"),
+    "case:change-version": _l("个案转版"),
+    "case:undo-version": _l("个案转回原版"),
     "case:message": _l("流程动作"),
     "work-item:claim": _l("认领"),
     "work-item:release": _l("放回"),
@@ -350,6 +370,7 @@ ACTIONS: Mapping[str, Any] = {
     "procedure:take-over": _l("接手流程草稿"),
     "procedure:throw-away": _l("丢弃流程草稿"),
     "procedure:withdraw": _l("取消定时启用"),
+    "procedure:export-log": _l("导出事件日志"),
     "incident:retried": _l("重试事件"),
     "incident:dismissed": _l("了结事件"),
     "journal:read": _l("查阅操作日志"),

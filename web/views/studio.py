@@ -12,6 +12,7 @@ import flask
 import sqlalchemy as sa
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import DateTimeLocalField, RadioField, SelectField, StringField, TextAreaField
@@ -21,6 +22,7 @@ from wtforms.validators import InputRequired, Length, Regexp
 from engine import clock, drafts, drawings, organisations, procedures, profiles, vocabulary
 from engine.errors import Deployment, DraftLocked, DraftOutdated, FileUnfit, InvalidInput, NotFound
 from engine.permissions import Permission
+from engine.workflow import mending
 from engine.workflow.checking import Complaint
 from models import Case, CaseKind, Person, Procedure, ProcedureApproval, ProcedureDraft, ProcedureVersion
 from web import documents, styled, words
@@ -201,6 +203,24 @@ def check(key: str) -> ResponseReturnValue:
     return {"findings": found, "ms": round((time.perf_counter() - began) * 1000)}
 
 
+@views.post("/<key>/mend")
+@requires(Permission.PROCEDURE_EDIT)
+def mend(key: str) -> ResponseReturnValue:
+    """Carry out the mend that a finding offers, as a save that can be undone."""
+    body, draft = _body(), drafts.get(g.session, key)
+    fix = body.get("fix")
+    if not isinstance(fix, dict):
+        raise InvalidInput
+    try:
+        changes = mending.mend(drafts.files(g.session, draft), fix)
+        revision = drafts.save(g.session, g.actor, draft, changes, _revision(body), _("按检查的办法改好一处"))
+    except (mending.NotMended, KeyError, TypeError, ValueError):  # a fix of another version of the files
+        return {"problem": _("这一处已经变了，不能照原来的办法改好。")}, 422
+    except (DraftOutdated, DraftLocked) as error:
+        return _refused(key, error)
+    return {"revision": revision, "paths": sorted(changes), "findings": _findings(drafts.files(g.session, draft)), **_steps(draft)}
+
+
 @views.route("/<key>/lock", methods=["POST", "DELETE"])
 @requires(Permission.PROCEDURE_EDIT)
 def lock(key: str) -> ResponseReturnValue:
@@ -245,10 +265,15 @@ def names(key: str) -> ResponseReturnValue:
     for listed in ("case", "outputs", "starts", "functions", "organisations"):
         found[listed] = [entry | {"text": say(entry["text"]) if entry["text"] else ""} for entry in found[listed]]
     roles = {role.value: str(name) for role, name in words.ROLES.items()}
+    with force_locale("zh_Hans_CN"):
+        both = {role.value: {"name_zh": str(name)} for role, name in words.ROLES.items()}
+    with force_locale("en"):
+        for role, name in words.ROLES.items():
+            both[role.value]["name_en"] = str(name)
     states = {state.value: str(name) for state, name in words.STATES.items()}
     audiences = {audience.value: str(name) for audience, name in words.AUDIENCES.items()}
     return found | {
-        "roles": [{"value": role, "name": roles[role]} for role in found["roles"]],
+        "roles": [{"value": role, "name": roles[role], **both[role]} for role in found["roles"]],
         "states": [{"value": state, "name": states[state]} for state in found["states"]],
         "audiences": [{"value": audience, "name": audiences.get(audience, audience)} for audience in found["audiences"]],
     }

@@ -1,6 +1,7 @@
 // What the pages do beyond links and forms. Every page works without it, but for the diagrams.
 import 'htmx.org';
 import { autosave } from './draft.js';
+import { outline } from './outline.js';
 import { queue } from './queue.js';
 import { say } from './say.js';
 
@@ -8,6 +9,7 @@ const root = document.documentElement;
 root.classList.add('js');
 autosave(document);
 queue(document);
+outline(document);
 
 // One press is one request: a form that was sent waits for its answer.
 document.addEventListener('submit', (event) => {

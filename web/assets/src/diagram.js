@@ -29,7 +29,7 @@ for (const place of document.querySelectorAll('[data-diagram]')) {
     }
   }
 
-  function show({ done, current, names }) {
+  function show({ done, current, names, heat = {} }) {
     const registry = viewer.get('elementRegistry'), canvas = viewer.get('canvas'), overlays = viewer.get('overlays');
     const factory = viewer.get('graphicsFactory');
     // In English the server names steps and lanes; flows and pools carry their English name themselves.
@@ -49,6 +49,16 @@ for (const place of document.querySelectorAll('[data-diagram]')) {
       if (!registry.get(id)) continue;
       canvas.addMarker(id, 'is-current');
       if (count > 1) overlays.add(id, { position: { top: -10, right: 10 }, html: `<span class="tok">${Number(count)}</span>` });
+    }
+    // How strongly a step is coloured is told by signs and a number as well.
+    for (const [id, { level, text }] of Object.entries(heat)) {
+      if (!registry.get(id)) continue;
+      canvas.addMarker(id, `heat-${Number(level)}`);
+      const badge = document.createElement('span'), sign = document.createElement('i');
+      badge.className = 'heat';
+      sign.className = `l${Number(level)}`;
+      badge.append(sign, text);
+      if (text) overlays.add(id, { position: { bottom: 8, left: 6 }, html: badge });
     }
     for (const flow of registry.filter((element) => element.type === 'bpmn:SequenceFlow')) {
       const [from, to] = [flow.source?.id, flow.target?.id];

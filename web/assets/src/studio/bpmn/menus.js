@@ -1,0 +1,156 @@
+// What may be drawn: only what the engine runs (engine/workflow/checking.py). Everything here narrows what bpmn-js offers.
+import { assign } from 'min-dash';
+import ContextPadProvider from 'bpmn-js/lib/features/context-pad/ContextPadProvider';
+import PaletteProvider from 'bpmn-js/lib/features/palette/PaletteProvider';
+import { is } from 'bpmn-js/lib/util/ModelUtil';
+
+// Names of bpmn-js's menu entries, without the prefix of the menu.
+const RUNS = new Set([
+  'none-start', 'none-start-event', 'none-end', 'none-end-event', 'message-start', 'timer-start',
+  'message-intermediate-catch', 'message-intermediate-throw', 'timer-intermediate-catch', 'escalation-intermediate-throw',
+  'message-boundary', 'timer-boundary', 'escalation-boundary', 'error-boundary',
+  'non-interrupting-message-boundary', 'non-interrupting-timer-boundary', 'non-interrupting-escalation-boundary',
+  'message-end', 'escalation-end', 'error-end', 'terminate-end',
+  'exclusive-gateway', 'parallel-gateway', 'inclusive-gateway', 'exclusive', 'parallel', 'inclusive',
+  'user-task', 'service-task', 'script-task', 'rule-task', 'call-activity', 'collapsed-subprocess', 'expanded-subprocess', 'subprocess',
+  'expanded-pool', 'default-flow', 'sequence-flow',
+]);
+const MARKERS = new Set(['toggle-parallel-mi', 'toggle-sequential-mi', 'toggle-non-interrupting']);
+const NOT_DRAWN = ['create.task', 'create.data-object', 'create.data-store', 'create.group', 'create.intermediate-event'];
+const LAST = 100, GAP = 50;
+
+export function runs(entry) {
+  return RUNS.has(entry.replace(/^(append|create)-/, '').replace(/^replace-with-/, ''));
+}
+
+function keep(entries, allowed) {
+  return Object.fromEntries(Object.entries(entries).filter(([name]) => allowed(name)));
+}
+
+/** A rank below nought hides an entry until it is searched for: of the few that are left, none is hidden. */
+function shown(entries) {
+  return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, entry.rank < 0 ? { ...entry, rank: 0 } : entry]));
+}
+
+/** Takes from the menus of changing, appending and creating what does not run. */
+class Menus {
+  static $inject = ['popupMenu'];
+
+  constructor(popupMenu) {
+    for (const menu of ['bpmn-replace', 'bpmn-append', 'bpmn-create']) {
+      popupMenu.registerProvider(menu, LAST, {
+        getPopupMenuEntries: () => (entries) => shown(keep(entries, runs)),
+        getPopupMenuHeaderEntries: () => (entries) => keep(entries, (name) => MARKERS.has(name)),
+      });
+    }
+  }
+}
+
+class Palette extends PaletteProvider {
+  static $inject = [...PaletteProvider.$inject];
+
+  getPaletteEntries() {
+    const entries = super.getPaletteEntries();
+    for (const name of NOT_DRAWN) delete entries[name];
+    const make = (group, className, title, type, options) => {
+      const start = (event) => this._create.start(event, this._elementFactory.createShape(assign({ type }, options)));
+      return { group, className, title: this._translate(title), action: { dragstart: start, click: start } };
+    };
+    return assign(entries, {
+      'create.user-task': make('activity', 'bpmn-icon-user-task', 'Create user task', 'bpmn:UserTask'),
+      'create.call-activity': make('activity', 'bpmn-icon-call-activity', 'Create call activity', 'bpmn:CallActivity'),
+      'create.timer': make('event', 'bpmn-icon-intermediate-event-catch-timer', 'Create timer', 'bpmn:IntermediateCatchEvent', { eventDefinitionType: 'bpmn:TimerEventDefinition' }),
+      'create.text-annotation': make('artifact', 'bpmn-icon-text-annotation', 'Create text annotation', 'bpmn:TextAnnotation'),
+    });
+  }
+}
+
+class Pad extends ContextPadProvider {
+  static $inject = [...ContextPadProvider.$inject];
+
+  getContextPadEntries(element) {
+    const entries = super.getContextPadEntries(element);
+    for (const name of Object.keys(entries)) if (/^append\.(receive|message|condition|signal|compensation|timer)/.test(name)) delete entries[name];
+    if (entries.replace) {
+      entries.replace.action.click = (event, target) => {
+        const pad = document.querySelector('.djs-context-pad.open')?.getBoundingClientRect() ?? { left: event.x, bottom: event.y };
+        this._popupMenu.open(target, 'bpmn-replace', { x: pad.left, y: pad.bottom + 5, cursor: { x: event.x, y: event.y } }, { title: this._translate('Change element'), width: 300, search: true });
+      };
+    }
+    const append = (className, title, type, options) => {
+      const shape = () => this._elementFactory.createShape(assign({ type }, options));
+      return {
+        group: 'model', className, title: this._translate(title),
+        action: {
+          dragstart: (event, source) => this._create.start(event, shape(), { source }),
+          click: (_, source) => this._autoPlace.append(source, shape()),
+          hover: (_, source) => { this._appendPreview.create(source, type, options); return () => this._appendPreview.cleanUp(); },
+        },
+      };
+    };
+    if (entries['append.append-task']) entries['append.append-task'] = append('bpmn-icon-user-task', 'Append user task', 'bpmn:UserTask');
+    if (entries['append.intermediate-event']) {
+      entries['append.intermediate-event'] = append('bpmn-icon-intermediate-event-catch-timer', 'Append timer', 'bpmn:IntermediateCatchEvent', { eventDefinitionType: 'bpmn:TimerEventDefinition' });
+    }
+    return entries;
+  }
+}
+
+/** A plain task stops a case: whatever would draw one draws a user task. Data, groups and messages between pools are not drawn. */
+class Kinds {
+  static $inject = ['elementFactory', 'eventBus'];
+
+  constructor(elementFactory, eventBus) {
+    const create = elementFactory.create.bind(elementFactory);
+    elementFactory.create = (kind, attrs) => create(kind, attrs?.type === 'bpmn:Task' && !attrs.businessObject ? { ...attrs, type: 'bpmn:UserTask' } : attrs);
+    eventBus.on('commandStack.connection.create.canExecute', 2000, ({ context }) => {
+      if (context.connection && is(context.connection, 'bpmn:MessageFlow')) return false;
+      return undefined;
+    });
+  }
+}
+
+/** A step has one way on. What is appended to one that has it already is put in between, and the rest makes room. */
+class Insert {
+  static $inject = ['autoPlace', 'modeling', 'spaceTool', 'eventBus', 'elementRegistry', 'commandStack'];
+
+  constructor(autoPlace, modeling, spaceTool, eventBus, registry, commandStack) {
+    const append = autoPlace.append.bind(autoPlace);
+    commandStack.registerHandler('studio.insert', class {
+      preExecute(context) {
+        const { source, shape, flow } = context;
+        const edge = source.x + source.width, width = shape.width + GAP;
+        const all = registry.filter((entry) => entry.parent && !entry.waypoints && !entry.labelTarget);
+        const { movingShapes, resizingShapes } = spaceTool.calculateAdjustments(all, 'x', width, edge + 1);
+        spaceTool.makeSpace(movingShapes, resizingShapes, { x: width, y: 0 }, 'e', edge + 1);
+        const middle = { x: edge + GAP + shape.width / 2, y: source.y + source.height / 2 };
+        context.shape = modeling.createShape(shape, middle, flow.parent);
+        const target = flow.target;
+        const { waypoints } = flow;
+        const straight = Math.abs(waypoints[0].y - middle.y) < 5 && waypoints[0].x > source.x + source.width / 2;
+        modeling.reconnectEnd(flow, context.shape, straight ? { x: context.shape.x, y: middle.y } : middle);
+        modeling.layoutConnection(flow);
+        modeling.connect(context.shape, target);
+      }
+    });
+    autoPlace.append = (source, shape, hints) => {
+      const flows = (source.outgoing ?? []).filter((flow) => is(flow, 'bpmn:SequenceFlow'));
+      const fits = flows.length === 1 && !is(source, 'bpmn:Gateway') && is(shape, 'bpmn:FlowNode') && !is(shape, 'bpmn:EndEvent') && !is(shape, 'bpmn:BoundaryEvent');
+      if (!fits) return append(source, shape, hints);
+      eventBus.fire('autoPlace.start', { source, shape });
+      const context = { source, shape, flow: flows[0] };
+      commandStack.execute('studio.insert', context);
+      eventBus.fire('autoPlace.end', { source, shape: context.shape });
+      return context.shape;
+    };
+  }
+}
+
+export default {
+  __init__: ['menus', 'kinds', 'insert'],
+  insert: ['type', Insert],
+  menus: ['type', Menus],
+  kinds: ['type', Kinds],
+  paletteProvider: ['type', Palette],
+  contextPadProvider: ['type', Pad],
+};
