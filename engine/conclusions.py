@@ -59,7 +59,6 @@ def read(session: Session, actor: Actor, number: str) -> Reading:
     if case is None:
         raise NotFound
     journal.record(session, actor, "conclusion:read", case_id=case.id)
-    deployed = procedures.deployed(session, case.procedure_version_id)
     rows = session.scalars(
         sa.select(Record)
         .where(Record.case_id == case.id, Record.audience == Audience.ADMINISTRATION, Record.is_current)
@@ -75,6 +74,6 @@ def read(session: Session, actor: Actor, number: str) -> Reading:
         case,
         accountability.crossing_of(session, case),
         deadlines.of_case(session, case.id),
-        [(row, deployed.forms[row.form]) for row in rows if row.form in deployed.forms],
+        [(row, procedures.form(session, row.procedure_version_id, row.form)) for row in rows],
         context,
     )

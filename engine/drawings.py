@@ -109,7 +109,7 @@ class Drawing:
             return [self.whole()]
         frames = [shape for shape in self.shapes if shape.kind in FRAMES and shape.is_flat]
         head = max((shape.box.x + 30 for shape in frames), default=box.x) - box.x
-        count = min(12, math.ceil(box.width / max(200.0, longest - head)))
+        count = min(12, math.ceil((box.width - head) / max(200.0, longest - head)))
         found: list[Picture] = []
         start = box.x
         body = self._body()

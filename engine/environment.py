@@ -9,6 +9,8 @@ from engine import calendars, clock, feel, limits, profiles, resident_numbers
 from models import Case
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
 RESIDENT_NUMBERS = {"resident number valid": resident_numbers.valid, "resident number birth": resident_numbers.birth}
@@ -18,6 +20,17 @@ def of_case(session: Session, case: Case) -> feel.Environment:
     """Return the environment of a command on a case; every expression of the command sees the same instant."""
     values = profiles.values(session, case.profile_version_id)
     calendar = calendars.current(session, values.values.get("office_closes", "18:00"))
+    return feel.Environment(
+        now=clock.now(),
+        zone=clock.zone(),
+        calendar=calendar,
+        functions=functions(values, calendar, lambda: _members(session, case)),
+        names={"profile": wire(values.values), "case": facts(case)},
+    )
+
+
+def functions(values: profiles.Values, calendar: limits.WorkingCalendar, members: Callable[[], Any]) -> dict[str, Callable[..., Any]]:
+    """Return what the host lends to expressions: the limits of a profile, the office's hours, the committee's members."""
 
     def due(limit: str, clock_start: datetime) -> datetime | None:
         """The instant at which a limit of the profile is up; null where the area does not keep it. A local start is the office's."""
@@ -30,13 +43,7 @@ def of_case(session: Session, case: Case) -> feel.Environment:
         """The instant at which the office closes on a day."""
         return limits.end_of_day(day, calendar) if isinstance(day, date) else None
 
-    return feel.Environment(
-        now=clock.now(),
-        zone=clock.zone(),
-        calendar=calendar,
-        functions={"due": due, "end of day": end_of_day, "members": lambda: _members(session, case), **RESIDENT_NUMBERS},
-        names={"profile": wire(values.values), "case": facts(case)},
-    )
+    return {"due": due, "end of day": end_of_day, "members": members, **RESIDENT_NUMBERS}
 
 
 def facts(case: Case) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def parse(content: bytes) -> Form:
         )
     except UnreadableForm:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ArithmeticError) as error:
         raise UnreadableForm(f"{type(error).__name__}: {error}"[:200]) from None
 
 

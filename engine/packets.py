@@ -222,7 +222,7 @@ def terms(session: Session, case: Case, deployed: Deployed) -> Terms:
         )
     )
     found = session.scalars(sa.select(Record).where(Record.case_id == case.id)).all()
-    said = [pair for record in found if record.form in deployed.forms for pair in _values_of(deployed.forms[record.form].fields, record.answers, "P")]
+    said = [pair for record in found for form in _forms_of(session, record, deployed) for pair in _values_of(form.fields, record.answers, "P")]
     names = _organisation_names(session, [value for _, value in said])
     for entry, value in said:
         named = _spoken(names, value)
@@ -233,6 +233,15 @@ def terms(session: Session, case: Case, deployed: Deployed) -> Terms:
             people |= identifiers.parts_of(named)
     places = {part for name in places for part in identifiers.places_of(name)}
     return Terms(frozenset(subject), frozenset(term for term in people if len(term) > 1), frozenset(term for term in places if len(term) > 1))
+
+
+def _forms_of(session: Session, record: Record, deployed: Deployed) -> list[Form]:
+    """Return the form as the case has it now, and the one by which the record was filled in where that is another: what either hides is hidden."""
+    from engine import procedures
+
+    now = deployed.forms.get(record.form)
+    then = None if record.procedure_version_id == deployed.version_id else procedures.form(session, record.procedure_version_id, record.form)
+    return [form for form in (now, then) if form is not None]
 
 
 _MARKS_OF_PLACES = ("院", "站", "中心", "诊所", "卫生室", "科")
@@ -420,7 +429,7 @@ def preview(session: Session, case: Case, deployed: Deployed) -> dict[str, Any]:
             .order_by(Record.submitted_at, Record.id)
         )
     }
-    shown = [(deployed.forms[key], latest[key].answers) for key in SHOWN_FORMS if key in latest and key in deployed.forms]
+    shown = [(_forms_of(session, latest[key], deployed)[0], latest[key].answers) for key in SHOWN_FORMS if key in latest]
     names = _organisation_names(session, [value for form, answers in shown for _, value in _values_of(form.fields, answers, "P")])
     maker = _Maker(names, terms(session, case, deployed), _day0(case, latest))
     sections = [section for form, answers in shown if (section := maker.section(form, answers))]
@@ -671,11 +680,6 @@ def _reader(command: Command, person: str) -> PacketReader | None:
 def case_of(session: Session, packet: Packet) -> Case:
     """Return the case of a packet, for commands on it; nothing of it is shown to reviewers."""
     return session.scalars(sa.select(Case).where(Case.id == packet.case_id)).one()
-
-
-def version_of(session: Session, packet: Packet) -> UUID:
-    """Return the procedure version under which a packet's case runs."""
-    return session.scalars(sa.select(Case.procedure_version_id).where(Case.id == packet.case_id)).one()
 
 
 def reading_context(session: Session, packet: Packet, form: Form) -> forms.Context:

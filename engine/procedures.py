@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from engine import clock, forms, journal, profiles, services, workflow
 from engine.errors import ApprovalNeeded, Deployment, FourEyes, InvalidInput, NotFound, NotNow
-from engine.workflow import checking
+from engine.workflow import bounds, checking
 from models import CaseKind, Procedure, ProcedureApproval, ProcedureFile, ProcedureVersion
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def digest(files: Mapping[str, bytes]) -> str:
 
 def check(files: Mapping[str, bytes]) -> list[checking.Complaint]:
     """Tell whether a procedure is fit to deploy; each complaint names its element."""
-    return checking.check(files, services=frozenset(services.all_services()), limits=profiles.known_limits())
+    return checking.check(files, services=services.arguments(), limits=profiles.known_limits(), values=profiles.known_values())
 
 
 def deploy(session: Session, actor: Actor | None, files: Mapping[str, bytes], comment: str | None = None) -> ProcedureVersion:
@@ -313,7 +313,7 @@ def deployed(session: Session, version_id: UUID) -> Deployed:
 
 def ready(version_id: UUID, files: Mapping[str, bytes]) -> Deployed:
     """Make files ready to run."""
-    manifest = tomllib.loads(files[MANIFEST].decode())
+    manifest = bounds.toml(files[MANIFEST])
     parsed = {path[6:-5]: forms.parse(content) for path, content in files.items() if path.startswith("forms/")}
     return Deployed(version_id, workflow.read(files, manifest["main"]), parsed, manifest)
 

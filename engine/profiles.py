@@ -146,6 +146,11 @@ def values(session: Session, version_id: UUID) -> Values:
 
 
 @lru_cache(maxsize=1)
+def known_values() -> frozenset[str]:
+    """Return the keys of the other values that some shipped profile knows."""
+    return frozenset(key for content in shipped().values() for key in content["values"])
+
+
 def known_limits() -> frozenset[str]:
     """Return the keys of limits that some shipped profile knows."""
     return frozenset(key for content in shipped().values() for key in content["limits"])

@@ -64,6 +64,7 @@ from models import (
     Role,
     Source,
     Subject,
+    VersionChange,
     WorkItem,
     WorkItemState,
     new_id,
@@ -330,7 +331,7 @@ def show(session: Session, actor: Actor, item_id: UUID, *, to_write: bool = Fals
         session.execute(of_item.where(permissions.mine_or_claimable(actor) | _takeable(actor)).with_for_update(of=Case, key_share=True))
     item = _visible(session, actor, item_id)
     case = item.case
-    deployed = procedures.deployed(session, case.procedure_version_id)
+    deployed = _by_which(session, item)
     form = deployed.forms[item.form]
     context = context_of(session, actor, case, item, form)
     draft = session.scalar(sa.select(Draft).where(Draft.work_item_id == item.id, Draft.person_id == actor.person_id))
@@ -347,6 +348,27 @@ def show(session: Session, actor: Actor, item_id: UUID, *, to_write: bool = Fals
         holder=item.person,
         element=deployed.specification.elements[item.element],
     )
+
+
+def _by_which(session: Session, item: WorkItem) -> Deployed:
+    """Return the version by which a work item is read: the case's, or for one that is over and is not in it, the one it was done by."""
+    deployed = procedures.deployed(session, item.case.procedure_version_id)
+    if item.state in OPEN_STATES:
+        return deployed
+    done_by = session.scalar(sa.select(Record.procedure_version_id).where(Record.work_item_id == item.id))
+    earlier = (
+        [done_by]
+        if done_by is not None
+        else list(
+            session.scalars(
+                sa.select(VersionChange.from_version_id).where(VersionChange.case_id == item.case_id).order_by(VersionChange.made_at.desc())
+            )
+        )
+    )
+    for candidate in (procedures.deployed(session, version_id) for version_id in earlier):
+        if item.element in candidate.specification.elements and item.form in candidate.forms:
+            return candidate
+    return deployed
 
 
 def _visible(session: Session, actor: Actor, item_id: UUID) -> WorkItem:

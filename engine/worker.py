@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from engine import cases, clock, deadlines, incidents, messages, workflow
+from engine import cases, clock, deadlines, incidents, messages, trials, workflow
 from engine.transaction import transaction
 from models import Case, Deadline, DeadlineKind, IncidentKind
 
@@ -31,7 +31,7 @@ def run(sessions: Sessions, deliver: messages.Deliverer | None = None, *, stop: 
     """Do everything that is due now. Returns how many turns it took."""
     turns = 0
     while turns < MAX_TURNS and not (stop and stop.is_set()):
-        if not (fire_next(sessions) or send_next(sessions, deliver)):
+        if not (fire_next(sessions) or send_next(sessions, deliver) or trials.advance(sessions)):  # a trial waits for everything else
             break
         turns += 1
     return turns

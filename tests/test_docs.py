@@ -14,6 +14,7 @@ import click
 import pytest
 from lxml import etree
 
+from engine import decision_tables
 from engine.actor import AREA_ROLES
 from engine.permissions import IDENTIFIED_ROLES, PERMISSIONS, Permission
 from engine.services import all_services
@@ -185,6 +186,17 @@ def test_every_key_of_the_form_itself_stands_in_the_document() -> None:
 
 def test_every_attribute_of_a_task_stands_in_the_document() -> None:
     assert table("bpmn/README.md", "| attribute of `ps:task` | meaning |") == asked("engine/workflow/reading.py", "task")
+
+
+def test_every_attribute_of_a_decision_stands_in_the_document() -> None:
+    assert table("bpmn/README.md", "| attribute of `ps:decision` | meaning |") == asked("engine/workflow/reading.py", "decision")
+
+
+def test_the_example_of_examples_in_the_document_can_be_read() -> None:
+    part = text("bpmn/README.md").split("### Examples", 1)[1]
+    found = decision_tables.read_examples("{" + part.split("    {\n", 1)[1].split("\n    }", 1)[0] + "}")
+    assert (found.decision, found.now.isoformat()) == ("scope", decision_tables.EXAMPLE_NOW)
+    assert f"At most {decision_tables.MAX_EXAMPLES}\nexamples, {decision_tables.EXAMPLE_SECONDS} s" in part
 
 
 def test_every_list_that_depends_on_the_case_stands_in_the_document() -> None:

@@ -18,7 +18,7 @@ import typst
 TEMPLATES = Path(__file__).parent / "templates" / "documents"
 FONTS = Path(__file__).parent / "static" / "dist" / "fonts"
 FONT = "Noto Sans SC"
-MAX_INPUT = 8_000_000
+MAX_INPUT = 4_000_000
 PICTURE = """#let data = json(bytes(sys.inputs.data))
 #set page(width: data.width * 1pt, height: data.height * 1pt, margin: 0pt, fill: white)
 #image(bytes(data.svg), width: data.width * 1pt, height: data.height * 1pt)
@@ -43,7 +43,7 @@ def pdf(template_name: str, data: Mapping[str, Any]) -> bytes:
         data: Plain values; a template reads them with `json(bytes(sys.inputs.data))`.
 
     Raises:
-        TooLong: the data are larger than 8 MB.
+        TooLong: the data are larger than 4 MB.
     """
     found: bytes = _compile((TEMPLATES / f"{template_name}.typ").read_bytes(), data, format="pdf")
     return found
@@ -68,16 +68,26 @@ def sheet(svg: str, width: float, height: float) -> bytes:
         width, height: Of the drawing, in its own units; one becomes three quarters of a point, as on a screen.
 
     Raises:
-        TooLong: the drawing is larger than 8 MB.
+        TooLong: the drawing is larger than 4 MB.
     """
     found: bytes = _compile(PICTURE.encode(), {"svg": svg, "width": width * 0.75, "height": height * 0.75}, format="pdf")
     return found
 
 
-def _compile(source: bytes, data: Mapping[str, Any], **options: Any) -> Any:
+def measured(data: Mapping[str, Any]) -> str:
+    """Return data as the templates read them.
+
+    Raises:
+        TooLong: they are larger than 4 MB.
+    """
     text = json.dumps(data, ensure_ascii=False, default=str)
     if len(text) > MAX_INPUT:
         raise TooLong
+    return text
+
+
+def _compile(source: bytes, data: Mapping[str, Any], **options: Any) -> Any:
+    text = measured(data)
     with _turn():
         return typst.compile(source, font_paths=[str(FONTS)], ignore_system_fonts=True, sys_inputs={"data": text}, **options)
 

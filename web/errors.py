@@ -19,6 +19,7 @@ from engine import incidents
 from engine.attachments import FileRefused
 from engine.passwords import PasswordRefused
 from engine.people import CodeRefused, SignInBlocked, SignInRefused, TwoAdministrators
+from engine.steering import AlreadySigned, Protected, ValueMissing
 from engine.transaction import transaction
 from models import IncidentKind
 from web.guards import SignInNeeded, SignInUnfinished
@@ -55,6 +56,9 @@ STATUS: dict[type[engine_errors.EngineError], int] = {
     SignInBlocked: 429,
     CodeRefused: 422,
     TwoAdministrators: 422,
+    Protected: 409,
+    AlreadySigned: 409,
+    ValueMissing: 422,
 }
 ICONS = {404: "map", 403: "lock", 409: "alert", 422: "alert", 429: "clock", 500: "retry", 503: "offline", 401: "clock", 413: "upload"}
 
@@ -62,7 +66,7 @@ ICONS = {404: "map", 403: "lock", 409: "alert", 422: "alert", 429: "clock", 500:
 def sentence(error: engine_errors.EngineError) -> str:
     """Return what a person reads about an error, in their language."""
     fields = dict(error.fields)
-    if isinstance(error, PasswordRefused):
+    if isinstance(error, (PasswordRefused, Protected)):
         fields["why"] = say(error.why, fields)
     if isinstance(error, engine_errors.WorkItemNotOpen) and fields.get("name"):
         from web.jinja import moment

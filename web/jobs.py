@@ -17,7 +17,7 @@ import procrastinate
 import sqlalchemy as sa
 from procrastinate.exceptions import AlreadyEnqueued
 
-from engine import clock, messages, worker
+from engine import clock, messages, trials, worker
 from engine.transaction import transaction
 from models import Installation
 
@@ -71,7 +71,7 @@ def prepare(engine: sa.Engine) -> None:
 
 
 def application(url: str, sessions: Sessions, deliver: messages.Deliverer | None) -> procrastinate.App:
-    """Return the workers' tasks: a sweep that finds what is due, a turn per case, a run through the outbox."""
+    """Return the workers' tasks: a sweep that finds what is due, a turn per case, a run through the outbox, one through the trials."""
     address = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=address, kwargs={"options": f"-c search_path={SCHEMA}"}))
 
@@ -85,6 +85,11 @@ def application(url: str, sessions: Sessions, deliver: messages.Deliverer | None
         while worker.send_next(sessions, deliver):
             pass
 
+    @app.task(name="trial", queue=QUEUE)
+    def trial() -> None:
+        while trials.advance(sessions):
+            pass
+
     def ask(task: procrastinate.tasks.Task, lock: str, **arguments: str) -> None:
         with contextlib.suppress(AlreadyEnqueued):
             task.configure(queueing_lock=lock).defer(**arguments)
@@ -93,11 +98,13 @@ def application(url: str, sessions: Sessions, deliver: messages.Deliverer | None
     @app.task(name="sweep", queue=QUEUE, queueing_lock="sweep", pass_context=False)
     def sweep(timestamp: int) -> None:  # noqa: ARG001 - the scheduler passes it
         with transaction(sessions, read_only=True) as session:
-            due, waiting = worker.due_cases(session), messages.is_waiting(session)
+            due, waiting, tried = worker.due_cases(session), messages.is_waiting(session), trials.is_waiting(session)
         for case_id in due:
             ask(turn, f"case:{case_id}", case_id=str(case_id))
         if waiting:
             ask(send, "send")
+        if tried:
+            ask(trial, "trial")
 
     @app.periodic(cron="*/5 * * * *")
     @app.task(name="tidy", queue=QUEUE, queueing_lock="tidy", pass_context=True)

@@ -5,14 +5,15 @@ error of the call. Otherwise an error makes null of the boxed expression or deci
 standard has it, and its reason is kept.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 from engine.feel import dmn, kinds, operators, parser
 from engine.feel.builtins import BUILTINS, all_true, any_true
-from engine.feel.environment import Environment, Place, Root, Run, Scope, attach
+from engine.feel.environment import Environment, Hits, Place, Root, Run, Scope, attach
 from engine.feel.errors import (
     FAILED,
     NOT_BOOLEAN,
@@ -34,6 +35,10 @@ _TYPE_ALIASES = {
     **dict.fromkeys(("decimal", "double", "float", "int", "integer", "long"), "number"),
 }
 """Names of XML Schema that models use for types of FEEL."""
+MAX_IMPORTS = 20
+"""Models that import each other in a row."""
+_SERVICE_STEPS = 30
+"""What a call of a decision service costs besides what it decides."""
 MAX_NODES = 50_000
 """Nodes of all expressions of one model."""
 
@@ -52,6 +57,56 @@ def read(xml: bytes, imports: Iterable["Model"] = ()) -> "Model":
     return Model(dmn.read_xml(xml), {model.namespace: model for model in imports})
 
 
+def read_all(files: Mapping[str, bytes]) -> dict[str, "Model | ModelRefused"]:
+    """Read decision models that may import each other by their namespaces.
+
+    Args:
+        files: The models by any name.
+
+    Returns:
+        By the same names, each model, or the error by which it is refused; a model is refused with one that it imports.
+    """
+    found: dict[str, Model | ModelRefused] = {}
+    read_in: dict[str, dmn.Definitions] = {}
+    for name, xml in files.items():
+        try:
+            read_in[name] = dmn.read_xml(xml)
+        except ModelRefused as error:
+            found[name] = error
+    places: dict[str, list[str]] = {}
+    for name, definitions in read_in.items():
+        places.setdefault(definitions.namespace, []).append(name)
+
+    def model(name: str, passed: tuple[str, ...]) -> Model:
+        known = found.get(name)
+        if known is None:
+            try:
+                known = Model(read_in[name], dict(imported(name, (*passed, name))))
+            except ModelRefused as error:
+                known = error
+            found[name] = known
+        if isinstance(known, ModelRefused):
+            raise known
+        return known
+
+    def imported(name: str, passed: tuple[str, ...]) -> Iterator[tuple[str, Model]]:
+        for alias, namespace in read_in[name].imports:
+            named = places.get(namespace, [])
+            if len(named) > 1:
+                raise ModelRefused(f"the imported model {alias[:100]!r} is there {len(named)} times")
+            if named and named[0] in passed:
+                raise ModelRefused("models import each other in a circle")
+            if len(passed) > MAX_IMPORTS:
+                raise ModelRefused(f"models import each other more than {MAX_IMPORTS} deep")
+            if named:
+                yield namespace, model(named[0], passed)
+
+    for name in read_in:
+        with suppress(ModelRefused):
+            model(name, ())
+    return {name: found[name] for name in files}
+
+
 class ItemType:
     """A type that a model defines (DMN 1.5, 7.3.3)."""
 
@@ -61,6 +116,7 @@ class ItemType:
         self.model = model
         self.check_values = check_values
         self.element: ItemType | None = None
+        self.members: list[tuple[str, ItemType]] = []
         if definition.is_list:
             one = dmn.ItemDefinition(
                 definition.name,
@@ -72,7 +128,8 @@ class ItemType:
                 definition.members,
             )
             self.element = ItemType(one, model, check_values=check_values)
-        self.members = [(member.name, ItemType(member, model, check_values=check_values)) for member in definition.members]
+        else:
+            self.members = [(member.name, ItemType(member, model, check_values=check_values)) for member in definition.members]
         wanted = (definition.constraint, None if definition.is_list else definition.allowed) if check_values else ()
         self.tests = [model.unary(text, f"the type {self.name}") for text in wanted if text]
 
@@ -127,7 +184,7 @@ class Element:
         size: The number of nodes of the code.
     """
 
-    __slots__ = ("code", "definition", "inputs", "model", "outputs", "requires", "size", "unknown_names")
+    __slots__ = ("code", "definition", "inputs", "model", "outputs", "requires", "size", "unknown_functions", "unknown_names")
 
     def __init__(self, definition: dmn.Element, model: "Model") -> None:
         self.definition = definition
@@ -138,6 +195,7 @@ class Element:
         self.code: Code | None = None
         self.size = 0
         self.unknown_names: frozenset[str] = frozenset()
+        self.unknown_functions: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -165,8 +223,14 @@ class Model:
         """Compile a model.
 
         Raises:
-            ModelRefused: An import is missing, or decisions require each other in a circle.
+            ModelRefused: An import is missing, decisions require each other in a circle, or something is nested too deeply.
         """
+        try:
+            self._build(definitions, imports)
+        except RecursionError:
+            raise ModelRefused("boxed expressions or types are nested too deeply") from None
+
+    def _build(self, definitions: dmn.Definitions, imports: Mapping[str, "Model"]) -> None:
         self.name = definitions.name
         self.namespace = definitions.namespace
         self.imports: dict[str, Model] = {}
@@ -198,8 +262,56 @@ class Model:
 
     @property
     def unknown_names(self) -> Mapping[str, frozenset[str]]:
-        """By decision: names it reads but does not require and that are not built in, hence from the environment."""
+        """By decision: names it reads but does not require and that are not built in, hence given or from the environment."""
         return {name: each.unknown_names for name, each in self._by_name.items() if each.unknown_names}
+
+    @property
+    def elements(self) -> list[dmn.Element]:
+        """Its elements as they were read, in the order of the model."""
+        return [element.definition for element in self._by_id.values()]
+
+    @property
+    def all_names(self) -> frozenset[str]:
+        """The names of its elements, inputs included, and of the models it imports: what a text may name."""
+        return frozenset(self._by_name).union(self.imports)
+
+    @property
+    def unknown_functions(self) -> Mapping[str, frozenset[str]]:
+        """By decision: functions it calls that are neither built in nor knowledge models it requires."""
+        return {name: each.unknown_functions for name, each in self._by_name.items() if each.unknown_functions}
+
+    def named(self, name: str) -> str | None:
+        """Return the name of a decision, knowledge model or service given by its name or its id; None when there is none."""
+        found = self._by_name.get(name) or self._by_id.get(name)
+        return None if found is None or found.definition.kind == "input" else found.name
+
+    def needs(self, name: str) -> tuple[dict[str, str | None], frozenset[str], frozenset[str]]:
+        """Return what a decision needs from outside, with all that it requires.
+
+        Returns:
+            The inputs it requires with the names of their types, those of an imported model as `import.input`; the names
+            that it reads without requiring them; and the functions that it calls and nobody provides.
+        """
+        inputs: dict[str, str | None] = {}
+        free: set[str] = set()
+        functions: set[str] = set()
+        todo: list[tuple[str, Element]] = [("", self._by_name[name])]
+        seen: set[Element] = set()
+        while todo:
+            prefix, element = todo.pop()
+            if element in seen:
+                continue
+            seen.add(element)
+            if element.definition.kind == "input":
+                inputs[prefix + element.name] = element.definition.type
+                continue
+            free |= element.unknown_names
+            functions |= element.unknown_functions
+            within = [(prefix if alias is None else f"{prefix}{alias}.", target) for alias, target in element.requires]
+            if element.definition.kind == "service":
+                within = [(prefix, each) for each in (*element.inputs, *element.outputs)]
+            todo += reversed(within)
+        return inputs, frozenset(free), frozenset(functions)
 
     def decide(
         self,
@@ -209,6 +321,7 @@ class Model:
         *,
         strict: bool = True,
         reasons: list[Reason] | None = None,
+        hits: list[Hits] | None = None,
     ) -> Wire:
         """Return the result of a decision, knowledge model or service, in wire form.
 
@@ -216,9 +329,10 @@ class Model:
             name: What to decide.
             names: The inputs in wire form, by name; one that is not there is a variable that is not there. Those of an
                 imported model stand in a context under the name of the import, or by their own name. For a knowledge
-                model or service: its parameters.
+                model or service: its parameters. Names that are no inputs of the model can be read, too.
             strict: Raise every error. Otherwise errors give null where they happen, as the standard has it.
             reasons: A list to which the reasons of nulls are added, at most 50.
+            hits: A list to which each table that was asked adds which of its rules matched, at most 200 tables.
 
         Raises:
             FeelError: When strict, with the decision in which it happened: DecisionFailed for a decision that is not
@@ -226,6 +340,7 @@ class Model:
             LimitExceeded: Always, when the call takes too long.
         """
         session = _Session(self, names, Run(environment, strict, reasons))
+        session.run.hits = hits
         element = self._by_name.get(name)
         try:
             if element is None or element.definition.kind == "input":
@@ -362,7 +477,8 @@ class Model:
         compiler = BoxCompiler(self, element)
         element.code = compiler.box(logic)
         element.size = compiler.size
-        element.unknown_names = frozenset(compiler.unknown_names)
+        element.unknown_names = frozenset(compiler.unknown_names - compiler.unknown_functions)
+        element.unknown_functions = frozenset(compiler.unknown_functions)
         self.size += compiler.size
         self._problems.extend(compiler.problems)
 
@@ -416,6 +532,7 @@ class BoxCompiler(Compiler):
         self.decision = None if element is None else element.name
         self.problems: list[FeelError] = []
         self.unknown_names: set[str] = set()
+        self.unknown_functions: set[str] = set()
         self.element = element
         requires = [] if element is None else element.requires
         self.root_names = {alias or target.name for alias, target in requires}
@@ -429,6 +546,11 @@ class BoxCompiler(Compiler):
     def is_own_function(self, name: str) -> bool:
         """Tell whether a required knowledge model or service has this name."""
         return name in self.functions
+
+    def wants_function(self, name: str) -> None:
+        """Remember a function that nothing provides."""
+        if self.is_root(name) and name not in self.root_names:
+            self.unknown_functions.add(name)
 
     def custom_type(self, name: str) -> Type | None:
         """Return a type of the model, whose allowed values `instance of` does not ask."""
@@ -765,6 +887,8 @@ class Table:
         """Return the result of the table."""
         scope.run.spend(self.cost)
         hits = self.hits(scope)
+        if scope.run.hits is not None and len(scope.run.hits) < scope.run.MAX_HITS:
+            scope.run.hits.append(Hits(self.place.decision, tuple(number + 1 for number in hits)))
         if not hits:
             return self.without_hit(scope)
         if self.hit_policy == "UNIQUE" and len(hits) > 1:
@@ -820,6 +944,7 @@ class Table:
         if all(order is None for order in self.orders):
             raise self.failed(f"{self.hit_policy} needs the values of an output in order of priority")
         orders = [[] if order is None else order(scope) for order in self.orders]
+        scope.run.spend(len(results) * sum(map(len, orders)))
 
         def rank(result: list[Value]) -> list[int]:
             return [
@@ -876,8 +1001,11 @@ class _Session:
         return Place(element.name, 0, len(element.name), element.name)
 
     def scope(self, element: Element) -> Scope:
-        """Return the scope of an element's logic: what it requires, those of imported models under their names."""
-        root = Root(self.run.environment.names)
+        """Return the scope of an element's logic: what it requires, those of imported models under their names.
+
+        A name that it reads without requiring it is what was given by that name: tables are drawn without inputs, too.
+        """
+        root = Root(self.given, self.run.environment.names)
         for alias, target in element.requires:
             if target.definition.kind == "input" and not self.is_given(target):
                 continue
@@ -896,19 +1024,20 @@ class _Session:
 
     def source(self, element: Element) -> Mapping[str, Wire] | None:
         """Return the context in which an input was given: that of its import, or the names themselves."""
-        for path in self.paths(self.model, element.model):
-            context: Any = self.given
-            for alias in path:
-                context = context.get(alias) if isinstance(context, Mapping) else None
-            if isinstance(context, Mapping) and element.name in context:
-                return context
-        return self.given if element.name in self.given else None
+        found = self.source_within(self.given, self.model, element)
+        return self.given if found is None and element.name in self.given else found
 
-    def paths(self, begin: Model, end: Model) -> list[tuple[str, ...]]:
-        """Return every chain of imports from one model to another."""
-        if begin is end:
-            return [()]
-        return [(alias, *rest) for alias, model in begin.imports.items() for rest in self.paths(model, end)]
+    def source_within(self, context: Mapping[str, Any], model: Model, element: Element) -> Mapping[str, Wire] | None:
+        """Follow the imports of a model as far as contexts were given under their names."""
+        if model is element.model:
+            return context if element.name in context else None
+        for alias, imported in model.imports.items():
+            inner = context.get(alias)
+            if isinstance(inner, Mapping):
+                found = self.source_within(inner, imported, element)
+                if found is not None:
+                    return found
+        return None
 
     def input(self, element: Element) -> Value:
         """Return an input that was given.
@@ -964,6 +1093,7 @@ class _Session:
         inputs, outputs, place = element.inputs, element.outputs, self.place(element)
 
         def invoke(values: list[Value], call: Place) -> Value:
+            self.run.spend(_SERVICE_STEPS)
             if len(values) != len(inputs):
                 raise DecisionFailed(f"the service takes {len(inputs)} arguments", decision=element.name)
             known = {}

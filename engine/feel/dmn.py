@@ -12,6 +12,8 @@ from engine.feel.parser import clean_name
 
 MAX_XML = 1_000_000
 """Bytes of one model."""
+MAX_NAME = 150
+"""Characters of a name."""
 MAX_ELEMENTS = 2_000
 """Inputs, decisions, knowledge models, services and types of one model."""
 
@@ -128,10 +130,12 @@ class LoopBox:
 
 @_part
 class InputColumn:
-    """An input of a decision table: its expression and the values allowed, as unary tests."""
+    """An input of a decision table: its expression and the values allowed, as unary tests; `label` is for people."""
 
     expression: Text
     values: str | None
+    label: str = ""
+    id: str = ""
 
 
 @_part
@@ -142,11 +146,13 @@ class OutputColumn:
     type: str | None
     values: str | None
     default: str | None
+    label: str = ""
+    id: str = ""
 
 
 @_part
 class TableBox:
-    """A decision table."""
+    """A decision table; `rule_ids` and `id` are those of the XML, empty where it has none."""
 
     hit_policy: str
     aggregation: str | None
@@ -154,6 +160,8 @@ class TableBox:
     outputs: list[OutputColumn]
     rules: list[tuple[list[str], list[str]]]
     type: str | None
+    rule_ids: list[str] = field(default_factory=list)
+    id: str = ""
 
 
 Box: TypeAlias = Text | ContextBox | InvocationBox | ListBox | RelationBox | FunctionBox | ConditionalBox | FilterBox | LoopBox | TableBox
@@ -201,6 +209,7 @@ class Element:
     logic: Box | None = None
     outputs: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
+    line: int | None = None
 
 
 @_part
@@ -225,21 +234,33 @@ def read_xml(xml: bytes) -> Definitions:
         ModelRefused: The XML is broken, too large, has a document type, is not DMN, lacks a name, or uses what is
             refused here: functions of kind Java or PMML, other languages, and unknown hit policies.
     """
+    root = parse_xml(xml)
+    try:
+        return _Reader(str(etree.QName(root).namespace)).definitions(root)
+    except RecursionError:
+        raise ModelRefused("boxed expressions are nested too deeply") from None
+
+
+def parse_xml(xml: bytes) -> etree._Element:
+    """Return the root of a model's XML, read without entities, without the network, without a document type.
+
+    Raises:
+        ModelRefused: See `read_xml`.
+    """
     if len(xml) > MAX_XML:
         raise ModelRefused(f"the model is larger than {MAX_XML} bytes")
     try:
         root = etree.fromstring(xml, _xml_parser())
-    except etree.XMLSyntaxError as error:
-        raise ModelRefused(f"the XML is broken: {error.msg}") from None
+    except (etree.XMLSyntaxError, ValueError) as error:
+        refused = ModelRefused(f"the XML is broken: {getattr(error, 'msg', 'the encoding')}")
+        refused.line = getattr(error, "lineno", None)
+        raise refused from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise ModelRefused("a document type is not allowed")
     tag = etree.QName(root)
     if tag.localname != "definitions" or tag.namespace not in NAMESPACES:
         raise ModelRefused("the root is not the definitions of a decision model")
-    try:
-        return _Reader(str(tag.namespace)).definitions(root)
-    except RecursionError:
-        raise ModelRefused("boxed expressions are nested too deeply") from None
+    return root
 
 
 class _Reader:
@@ -248,6 +269,7 @@ class _Reader:
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
         self.element = ""
+        self.node: etree._Element | None = None
 
     # XML
 
@@ -273,24 +295,39 @@ class _Reader:
         name = clean_name((None if node is None else node.get("name")) or "")
         if not name:
             raise self.refused(f"{what} without a name")
+        if len(name) > MAX_NAME:
+            raise self.refused(f"{what} with a name longer than {MAX_NAME} characters")
         return name
 
     def type(self, node: etree._Element | None) -> str | None:
         """Return the name of the type of a node."""
         return None if node is None else node.get("typeRef") or self.text(node, "typeRef")
 
-    def refused(self, message: str) -> ModelRefused:
-        """Return the error of the element being read."""
-        return ModelRefused(message, decision=self.element or None)
+    def refused(self, message: str, node: etree._Element | None = None) -> ModelRefused:
+        """Return the error of a node, or else of the element being read."""
+        error = ModelRefused(message, decision=self.element or None)
+        place = self.node if node is None else node
+        while place is not None and not place.get("id"):
+            place = place.getparent()
+        if place is not None:
+            error.element, error.line = place.get("id"), line_of(place)
+        return error
+
+    def check_language(self, node: etree._Element | None) -> None:
+        """Refuse an expression, a cell or a whole model in another language than FEEL."""
+        language = None if node is None else node.get("expressionLanguage")
+        if language and not is_feel(language):
+            raise self.refused(f"the expression language {language[:100]!r} is refused", node)
 
     # The document
 
     def definitions(self, root: etree._Element) -> Definitions:
         """Read the whole document."""
+        self.check_language(root)
         elements: list[Element] = []
         for node in self.children(root, *_KINDS):
             elements.append(self.model_element(node))
-        self.element = ""
+        self.element, self.node = "", None
         items = [self.item(node) for node in self.children(root, "itemDefinition")]
         if len(elements) + len(items) > MAX_ELEMENTS:
             raise ModelRefused(f"more than {MAX_ELEMENTS} elements and types")
@@ -313,9 +350,10 @@ class _Reader:
     def model_element(self, node: etree._Element) -> Element:
         """Read an input, decision, knowledge model or service."""
         kind = _KINDS[etree.QName(node).localname]
-        self.element = ""
+        self.element, self.node = "", node
         self.element = name = self.name(node, "an input" if kind == "input" else f"a {kind}")
         element = Element(kind, node.get("id") or f"name:{name}", name, self.type(self.child(node, "variable")))
+        element.line = line_of(node)
         element.requires = [
             reference.get("href") or ""
             for requirement in self.children(node, "informationRequirement", "knowledgeRequirement")
@@ -342,8 +380,8 @@ class _Reader:
             base=self.type(node),
             is_list=node.get("isCollection") == "true",
             is_function=self.child(node, "functionItem") is not None,
-            allowed=self.text(self.child(node, "allowedValues")),
-            constraint=self.text(self.child(node, "typeConstraint")),
+            allowed=self.cell(self.child(node, "allowedValues")),
+            constraint=self.cell(self.child(node, "typeConstraint")),
             members=[self.item(child) for child in self.children(node, "itemComponent")],
         )
 
@@ -360,9 +398,7 @@ class _Reader:
 
     def literal(self, node: etree._Element) -> Text:
         """Read a literal expression."""
-        language = node.get("expressionLanguage")
-        if language and "feel" not in language.lower():
-            raise self.refused(f"the expression language {language!r} is refused")
+        self.check_language(node)
         return Text(self.text(node) or "", node.get("typeRef"))
 
     def context(self, node: etree._Element) -> ContextBox:
@@ -395,7 +431,7 @@ class _Reader:
         """Read a function definition; only FEEL is accepted."""
         kind = node.get("kind") or "FEEL"
         if kind != "FEEL":
-            raise self.refused(f"a function of kind {kind} is refused")
+            raise self.refused(f"a function of kind {kind[:20]} is refused", node)
         parameters = [(self.name(child, "a parameter"), self.type(child)) for child in self.children(node, "formalParameter")]
         return FunctionBox(parameters, self.box_in(node), node.get("typeRef"))
 
@@ -425,33 +461,42 @@ class _Reader:
         """Read a decision table."""
         hit_policy, aggregation = node.get("hitPolicy") or "UNIQUE", node.get("aggregation")
         if hit_policy not in HIT_POLICIES:
-            raise self.refused(f"the hit policy {hit_policy!r} is refused")
+            raise self.refused(f"the hit policy {hit_policy[:100]!r} is refused", node)
         if aggregation and (aggregation not in AGGREGATIONS or hit_policy != "COLLECT"):
-            raise self.refused(f"the aggregation {aggregation!r} under {hit_policy} is refused")
+            raise self.refused(f"the aggregation {aggregation[:100]!r} under {hit_policy} is refused", node)
         inputs = []
         for child in self.children(node, "input"):
             expression = self.child(child, "inputExpression")
             if expression is None:
-                raise self.refused("an input of a decision table without an expression")
-            inputs.append(InputColumn(self.literal(expression), self.text(self.child(child, "inputValues"))))
+                raise self.refused("an input of a decision table without an expression", child)
+            values = self.cell(self.child(child, "inputValues"))
+            inputs.append(InputColumn(self.literal(expression), values, child.get("label") or "", child.get("id") or ""))
         outputs = [
             OutputColumn(
                 clean_name(child.get("name") or ""),
                 self.type(child),
-                self.text(self.child(child, "outputValues")),
-                self.text(self.child(child, "defaultOutputEntry")),
+                self.cell(self.child(child, "outputValues")),
+                self.cell(self.child(child, "defaultOutputEntry")),
+                child.get("label") or "",
+                child.get("id") or "",
             )
             for child in self.children(node, "output")
         ]
         self.check_outputs(outputs)
-        rules = []
+        rules, rule_ids = [], []
         for number, rule in enumerate(self.children(node, "rule"), 1):
-            tests = [(self.text(cell) or "").strip() for cell in self.children(rule, "inputEntry")]
-            results = [self.text(cell) or "" for cell in self.children(rule, "outputEntry")]
+            tests = [(self.cell(cell) or "").strip() for cell in self.children(rule, "inputEntry")]
+            results = [self.cell(cell) or "" for cell in self.children(rule, "outputEntry")]
             if len(tests) != len(inputs) or len(results) != len(outputs):
-                raise self.refused(f"rule {number} has more or fewer cells than the table has columns")
+                raise self.refused(f"rule {number} has more or fewer cells than the table has columns", rule)
             rules.append((tests, results))
-        return TableBox(hit_policy, aggregation, inputs, outputs, rules, node.get("typeRef"))
+            rule_ids.append(rule.get("id") or "")
+        return TableBox(hit_policy, aggregation, inputs, outputs, rules, node.get("typeRef"), rule_ids, node.get("id") or "")
+
+    def cell(self, node: etree._Element | None) -> str | None:
+        """Return the text of a cell or a list of values."""
+        self.check_language(node)
+        return self.text(node)
 
     def check_outputs(self, outputs: list[OutputColumn]) -> None:
         """Refuse a table whose results could not be told apart."""
@@ -460,6 +505,17 @@ class _Reader:
             raise self.refused("a decision table without an output")
         if len(outputs) > 1 and (not all(names) or len(set(names)) < len(names)):
             raise self.refused("several outputs of a decision table need names of their own")
+
+
+def line_of(node: etree._Element) -> int | None:
+    """Return the line on which a node begins."""
+    return node.sourceline if isinstance(node.sourceline, int) else None
+
+
+def is_feel(language: str) -> bool:
+    """Tell whether the name of an expression language means FEEL: the word, or its address in a version of the standard."""
+    plain = language.strip().lower().rstrip("/")
+    return plain in ("feel", "s-feel") or (plain.startswith(("http://www.omg.org/spec/", "https://www.omg.org/spec/")) and "feel" in plain)
 
 
 _KINDS = {

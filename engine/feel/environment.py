@@ -71,6 +71,24 @@ class Environment:
         object.__setattr__(self, "zone_name", name)
         object.__setattr__(self, "local_now", local)
 
+    def at(self, now: datetime, names: Mapping[str, Wire]) -> "Environment":
+        """Return the same environment at another instant with other variables: what was looked at once is not looked at again."""
+        found = object.__new__(Environment)
+        for name in self.__dataclass_fields__:
+            object.__setattr__(found, name, getattr(self, name))
+        local = temporal.in_zone(temporal.from_datetime(now).instant, self.zone_name)
+        assert local is not None
+        for name, value in (("now", now), ("names", names), ("local_now", local)):
+            object.__setattr__(found, name, value)
+        return found
+
+
+class Hits(NamedTuple):
+    """Which rules of a decision table matched: their numbers from 1, as the table has them."""
+
+    decision: str | None
+    rules: tuple[int, ...]
+
 
 class Place(NamedTuple):
     """Where in which text an operation stands; what a reason or an error points at."""
@@ -89,11 +107,13 @@ class Run:
 
     Attributes:
         place: Of the built-in function called last, for those that call functions themselves.
+        hits: Where decision tables tell which of their rules matched; None when nobody asks.
     """
 
-    __slots__ = ("calls", "environment", "pattern_seconds", "place", "reasons", "steps", "strict")
+    __slots__ = ("calls", "environment", "hits", "pattern_seconds", "place", "reasons", "steps", "strict")
 
     MAX_REASONS = 50
+    MAX_HITS = 200
 
     def __init__(self, environment: Environment, strict: bool, reasons: list[Reason] | None) -> None:
         limits = environment.limits
@@ -104,6 +124,7 @@ class Run:
         self.pattern_seconds = limits.pattern_seconds
         self.reasons = reasons
         self.place = NOWHERE
+        self.hits: list[Hits] | None = None
 
     def spend(self, steps: int) -> None:
         """Take steps from the budget.

@@ -80,9 +80,16 @@ class HostFunctionFailed(FeelError):
 
 
 class ModelRefused(FeelError):
-    """The decision model cannot be read, or uses what is refused here."""
+    """The decision model cannot be read, or uses what is refused here.
+
+    Attributes:
+        element: The id of the element that is refused, when it has one.
+        line: Where it stands in the XML.
+    """
 
     kind = "model"
+    element: str | None = None
+    line: int | None = None
 
 
 class DecisionFailed(FeelError):

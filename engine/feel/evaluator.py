@@ -107,6 +107,9 @@ class Compiler:
         """Tell whether a root variable is known to be a function and therefore hides a built-in."""
         return False
 
+    def wants_function(self, name: str) -> None:
+        """Hear of a function that is called and is not built in."""
+
     def custom_type(self, name: str) -> Type | None:
         """Return a type that the model defines."""
         return None
@@ -431,6 +434,7 @@ class Compiler:
             bound = self.is_bound(name) or self.is_own_function(name)
             if name in BUILTINS and not bound:
                 return self.builtin_call(node, BUILTINS[name], arguments, place)
+            self.wants_function(name)
             target = self.resolve(name, _function_named(name, place))
         else:
             target = self.compile(node.function)
@@ -511,10 +515,12 @@ class Compiler:
         if node.uses_input:
             return lambda scope: _boolean(operand(scope), scope.run, place)
 
+        is_written = isinstance(node.operand, parser.Literal)
+
         def passes(scope: Scope) -> Value:
             value, test = scope.values["?"], operand(scope)
-            if test is True and type(value) is not bool:
-                return True
+            if test is True and type(value) is not bool and not is_written:
+                return True  # a condition over other names; the word `true` is a value to be equal to
             result = operators.passes(value, test, scope.run)
             return _incomparable(scope.run, place, value, test) if result is None else result
 

@@ -53,7 +53,7 @@ def check(text: str, kind: Literal["expression", "unary"] = "expression") -> Che
     try:
         Expression(text, unary=unary)
         tree = parser.parse_unary(text) if unary else parser.parse(text)
-        names = tuple(_free(tree, _Bound(frozenset({"?"} if unary else ()))))
+        names = tuple(free(tree, Bound(frozenset({"?"} if unary else ()))))
     except RecursionError:
         return Check(LimitExceeded("nested too deeply", expression=text), ())
     except FeelError as error:
@@ -61,7 +61,7 @@ def check(text: str, kind: Literal["expression", "unary"] = "expression") -> Che
     return Check(None, names)
 
 
-class _Bound(NamedTuple):
+class Bound(NamedTuple):
     """What is known at one place of the tree.
 
     Attributes:
@@ -74,12 +74,13 @@ class _Bound(NamedTuple):
     pending: frozenset[str] = frozenset()
     in_filter: bool = False
 
-    def with_names(self, *names: str) -> "_Bound":
+    def with_names(self, *names: str) -> "Bound":
         """Return this with more names bound."""
         return self._replace(names=self.names.union(names))
 
 
-def _free(node: parser.Node, bound: _Bound) -> Iterator[FreeName]:
+def free(node: parser.Node, bound: Bound) -> Iterator[FreeName]:
+    """Yield the names that a node needs from outside."""
     match node:
         case parser.Name():
             yield from _named(node, (), node, bound)
@@ -89,37 +90,37 @@ def _free(node: parser.Node, bound: _Bound) -> Iterator[FreeName]:
             if function.name not in bound.names and function.name not in BUILTINS:
                 yield FreeName((function.name,), function.start, function.end, bound.in_filter, True)
             for argument in node.arguments:
-                yield from _free(argument, bound)
+                yield from free(argument, bound)
         case parser.Filter():
-            yield from _free(node.source, bound)
-            yield from _free(node.condition, bound.with_names("item")._replace(in_filter=True))
+            yield from free(node.source, bound)
+            yield from free(node.condition, bound.with_names("item")._replace(in_filter=True))
         case parser.Loop():
             yield from _free_in_loop(node, bound)
         case parser.FunctionNode():
             inner = bound.with_names(*bound.pending, *(name for name, _ in node.parameters))
-            yield from _free(node.body, inner)
+            yield from free(node.body, inner)
         case parser.ContextNode():
             for key, value in node.entries:
-                yield from _free(value, bound._replace(pending=bound.pending | {key}))
+                yield from free(value, bound._replace(pending=bound.pending | {key}))
                 bound = bound.with_names(key)
         case parser.In():
-            yield from _free(node.value, bound)
+            yield from free(node.value, bound)
             for test in node.tests:
-                yield from _free(test, bound.with_names("?"))
+                yield from free(test, bound.with_names("?"))
         case _:
             for child in parser.children(node):
-                yield from _free(child, bound)
+                yield from free(child, bound)
 
 
-def _named(name: parser.Name, entries: tuple[str, ...], whole: parser.Node, bound: _Bound) -> Iterator[FreeName]:
+def _named(name: parser.Name, entries: tuple[str, ...], whole: parser.Node, bound: Bound) -> Iterator[FreeName]:
     if name.name not in bound.names and name.name not in BUILTINS:
         yield FreeName((name.name, *entries), whole.start, whole.end, bound.in_filter)
 
 
-def _free_in_loop(node: parser.Loop, bound: _Bound) -> Iterator[FreeName]:
+def _free_in_loop(node: parser.Loop, bound: Bound) -> Iterator[FreeName]:
     for iterator in node.iterators:
-        yield from _free(iterator.source, bound)
+        yield from free(iterator.source, bound)
         if iterator.last is not None:
-            yield from _free(iterator.last, bound)
+            yield from free(iterator.last, bound)
         bound = bound.with_names(iterator.name)
-    yield from _free(node.body, bound.with_names("partial") if node.keyword == "for" else bound)
+    yield from free(node.body, bound.with_names("partial") if node.keyword == "for" else bound)

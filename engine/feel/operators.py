@@ -79,7 +79,7 @@ def same(left: Value, right: Value, run: Run) -> bool:
 
 # Order
 
-_ORDER: dict[type, Callable[[Value], Value]] = {
+ORDER_KEYS: dict[type, Callable[[Value], Value]] = {
     str: lambda value: value,
     Date: lambda value: value.days,
     Time: lambda value: value.order // MILLISECOND,
@@ -87,6 +87,7 @@ _ORDER: dict[type, Callable[[Value], Value]] = {
     Duration: lambda value: value.nanos,
     Months: lambda value: value.months,
 }
+"""What values of a kind are ordered by; numbers by themselves."""
 
 ORDERS: dict[str, Callable[[Value, Value], bool]] = {
     "<": operator.lt,
@@ -113,7 +114,7 @@ def ordered(sign: str, left: Value, right: Value, run: Run) -> bool | None:
             return None
     if kind is str and len(left) > _LONG:
         run.spend(len(left) // _LONG)
-    key = _ORDER.get(kind)
+    key = ORDER_KEYS.get(kind)
     if key is None or (kind in (Time, DateTime) and (left.zone is None) != (right.zone is None)):
         return None
     return ORDERS[sign](key(left), key(right))
@@ -238,7 +239,7 @@ def power(left: Value, right: Value) -> Value:
     """Return `left ** right`."""
     if type(left) is not Decimal or type(right) is not Decimal:
         return None
-    return _finite(NUMBERS.power(left, right))
+    return _finite(NUMBERS.power(left, right)) if right else Decimal(1)
 
 
 def _amount(duration: Duration | Months) -> Decimal:

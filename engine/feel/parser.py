@@ -325,8 +325,36 @@ def clean_name(name: str) -> str:
 
 # Names that need a declaration
 
-NameBook = dict[str, list[tuple[tuple[str, ...], str]]]
-"""First word → (all tokens, name), the longest first."""
+
+class Declared:
+    """A name that was declared so many times."""
+
+    __slots__ = ("name", "times")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.times = 0
+
+
+class NameBook:
+    """Names by their first token, by the number of their tokens, and by all of them."""
+
+    __slots__ = ("names",)
+
+    def __init__(self) -> None:
+        self.names: dict[str, dict[int, dict[str, Declared]]] = {}
+
+    def add(self, name: str) -> Declared:
+        """Add a name and return its entry; one that is no name of FEEL is not to be found."""
+        try:
+            tokens = [token.text for token in _tokens(name)[:-1]]
+        except FeelSyntaxError:
+            tokens = []
+        if not tokens:
+            return Declared(name)
+        entry = self.names.setdefault(tokens[0], {}).setdefault(len(tokens), {}).setdefault(" ".join(tokens), Declared(name))
+        entry.times += 1
+        return entry
 
 
 @lru_cache(maxsize=4096)
@@ -345,24 +373,18 @@ def is_plain(name: str) -> bool:
     )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _book(names: frozenset[str]) -> NameBook:
-    book: NameBook = {}
-    for name in names:
-        try:
-            words = tuple(token.text for token in _tokens(name)[:-1])
-        except FeelSyntaxError:
-            continue
-        if words:
-            book.setdefault(words[0], []).append((words, name))
-    for candidates in book.values():
-        candidates.sort(key=lambda candidate: -len(candidate[0]))
+    """Return the book of names, which nobody changes."""
+    book = NameBook()
+    for name in sorted(names):
+        book.add(name)
     return book
 
 
-_FUNCTIONS = frozenset({"date and time", "working days between", "years and months duration"})
+_FUNCTIONS = _book(frozenset({"date and time", "working days between", "years and months duration"}))
 """The built-in functions whose names hold a keyword; they are read where a parenthesis follows."""
-_TYPE_BOOK = _book(
+_TYPES = _book(
     frozenset(
         {
             "date and time",
@@ -413,8 +435,10 @@ class _Parser:
         self.work = 20 * len(self.tokens) + 200
         self.at_range_end = False
         self.uses_input = False
-        self.members = frozenset(name for name in members if not is_plain(name))
-        self.variables = frozenset(name for name in variables if not is_plain(name))
+        self.filters = 0
+        self.members = [_book(frozenset(name for name in members if not is_plain(name))), NameBook()]
+        self.variables = [NameBook(), _book(frozenset(name for name in variables if not is_plain(name)))]
+        self.declared: list[Declared] = []
 
     # Moving over tokens
 
@@ -472,18 +496,21 @@ class _Parser:
 
     # Names
 
-    def declared_name(self, names: frozenset[str], following: str | None = None) -> str | None:
+    def declared_name(self, books: Iterable[NameBook], following: str | None = None) -> str | None:
         """Step over one of these names, the longest that stands here (and is followed by a symbol, if one is told)."""
-        for words, name in _book(names).get(self.token.text, ()):
-            last = self.index + len(words)
-            if (
-                last < len(self.tokens)
-                and all(token.text == word for token, word in zip(self.tokens[self.index : last], words, strict=True))
-                and following in (None, self.tokens[last].text)
-            ):
-                self.go_to(last)
-                return name
-        return None
+        found, most, steps = None, 0, 0
+        for book in books:
+            for length, names in book.names.get(self.token.text, {}).items():
+                end = self.index + length
+                if length > most and end < len(self.tokens) and following in (None, self.tokens[end].text):
+                    steps += length
+                    entry = names.get(" ".join(token.text for token in self.tokens[self.index : end]))
+                    if entry is not None and entry.times:
+                        found, most = entry.name, length
+        self.work -= steps // 2
+        if found is not None:
+            self.go_to(self.index + most)
+        return found
 
     def words(self) -> str:
         """Step over a word and the words and integers that follow it, up to a keyword or symbol."""
@@ -497,7 +524,7 @@ class _Parser:
 
     def member(self) -> str:
         """Read the name after a point; a keyword may be one."""
-        name = self.declared_name(self.members) if self.members else None
+        name = self.declared_name(self.members)
         if name is not None:
             return name
         if self.token.kind != "word":
@@ -517,9 +544,14 @@ class _Parser:
         return clean_name(self.text[start : self.last_end])
 
     def declare(self, name: str) -> None:
-        """Make a name readable as a variable from here on."""
+        """Make a name readable as a variable from here on, until `forget`."""
         if not is_plain(name):
-            self.variables |= {name}
+            self.declared.append(self.variables[0].add(name))
+
+    def forget(self, count: int) -> None:
+        """Take back all names but the first so many that were declared."""
+        while len(self.declared) > count:
+            self.declared.pop().times -= 1
 
     # Expressions
 
@@ -632,8 +664,8 @@ class _Parser:
     def word(self) -> Node:
         """Read a keyword expression, a constant or a name."""
         token = self.token
-        name = self.declared_name(self.variables) if self.variables else None
-        name = name or self.declared_name(_FUNCTIONS, "(")
+        name = self.declared_name([*self.variables, *self.members] if self.filters else self.variables)
+        name = name or self.declared_name((_FUNCTIONS,), "(")
         if name is not None:
             return Name(token.start, self.last_end, name)
         if token.text not in KEYWORDS:
@@ -689,7 +721,7 @@ class _Parser:
     def loop(self) -> Node:
         """Read `for`, `some` and `every`."""
         keyword = self.advance()
-        variables = self.variables
+        declared = len(self.declared)
         iterators = []
         while True:
             name = self.new_name("in")
@@ -702,13 +734,13 @@ class _Parser:
                 break
         self.expect("return" if keyword.text == "for" else "satisfies")
         body = self.expression()
-        self.variables = variables
+        self.forget(declared)
         return Loop(keyword.start, body.end, keyword.text, iterators, body)
 
     def function(self) -> Node:
         """Read `function(a, b: number) ...`."""
         start = self.advance().start
-        variables = self.variables
+        declared = len(self.declared)
         self.expect("(")
         parameters: list[tuple[str, TypeName | None]] = []
         while self.token.text != ")":
@@ -724,13 +756,13 @@ class _Parser:
         if self.token.text == "external":
             raise self.fail("external functions are refused")
         body = self.expression()
-        self.variables = variables
+        self.forget(declared)
         return FunctionNode(start, body.end, parameters, body)
 
     def context(self) -> Node:
         """Read `{key: value, ...}`; each entry sees those before it."""
         start = self.advance().start
-        variables = self.variables
+        declared = len(self.declared)
         entries: dict[str, Node] = {}
         while self.token.text != "}":
             token = self.token
@@ -744,12 +776,12 @@ class _Parser:
                 raise self.fail(f"the entry {key!r} stands twice", token)
             self.declare(key)
             if not is_plain(key):
-                self.members |= {key}
+                self.members[1].add(key)
             entries[key] = self.expression()
             if not self.skip(","):
                 break
         self.expect("}")
-        self.variables = variables
+        self.forget(declared)
         return ContextNode(start, self.last_end, list(entries.items()))
 
     def list_or_range(self) -> Node:
@@ -782,10 +814,9 @@ class _Parser:
 
     def _filter(self, source: Node) -> Node:
         self.expect("[")
-        variables = self.variables
-        self.variables = variables | self.members
+        self.filters += 1
         condition = self.expression()
-        self.variables = variables
+        self.filters -= 1
         self.expect("]")
         return Filter(source.start, self.last_end, source, condition)
 
@@ -793,12 +824,13 @@ class _Parser:
         """Read a filter at the end of a range, or None when the bracket is the range's own, as in `[1..a[`."""
         if isinstance(left, Literal):
             return None
-        index, depth, variables, seen = self.index, self.depth, self.variables, self.uses_input
+        index, depth, declared, filters, seen = self.index, self.depth, len(self.declared), self.filters, self.uses_input
         try:
             return self.filter(left)
         except FeelSyntaxError:
             self.go_to(index)
-            self.depth, self.variables, self.uses_input, self.at_range_end = depth, variables, seen, True
+            self.forget(declared)
+            self.depth, self.filters, self.uses_input, self.at_range_end = depth, filters, seen, True
             return None
 
     def call(self, function: Node) -> Node:
@@ -867,11 +899,9 @@ class _Parser:
 
     def type_name(self) -> str:
         """Read the name of a type."""
-        for words, name in _TYPE_BOOK.get(self.token.text, ()):
-            last = self.index + len(words)
-            if tuple(token.text for token in self.tokens[self.index : last]) == words:
-                self.go_to(last)
-                return _TYPE_ALIASES.get(name, name)
+        known = self.declared_name((_TYPES,))
+        if known is not None:
+            return _TYPE_ALIASES.get(known, known)
         if self.token.kind != "word":
             raise self.fail("expected a type")
         name = self.advance().text if self.token.text == "function" else self.words()
@@ -886,12 +916,13 @@ class _Parser:
         seen = self.uses_input
         tests: list[Test] = []
         if self.token.text == "(":
-            index, depth, variables = self.index, self.depth, self.variables
+            index, depth, declared, filters = self.index, self.depth, len(self.declared), self.filters
             try:
                 tests = self.tests_in_parentheses()
             except FeelSyntaxError:
                 self.go_to(index)
-                self.depth, self.variables, self.at_range_end = depth, variables, False
+                self.forget(declared)
+                self.depth, self.filters, self.at_range_end = depth, filters, False
         if not tests:
             tests = [self.test(_COMPARE)]
         self.uses_input = seen

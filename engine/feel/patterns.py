@@ -385,6 +385,8 @@ def split(text: str, delimiter: str, run: Run) -> list[str]:
     search = Search(text, delimiter, "", run)
     pieces, last = [], 0
     for match in search.all():
+        if match.start() == match.end() and match.start() in (0, len(text)):
+            continue  # nothing stands before the first character, and nothing behind the last
         pieces.append(text[last : match.start()])
         last = match.end()
     run.room(len(pieces) + 1)

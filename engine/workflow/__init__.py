@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,9 +19,10 @@ from SpiffWorkflow.util.task import TaskState
 from engine import feel
 from engine.workflow import library, storing
 from engine.workflow.expressions import FeelEngine, Request
-from engine.workflow.reading import Element, Plan, Process, Specification, UnreadableDiagram, read
+from engine.workflow.reading import Decision, Element, Plan, Process, Specification, UnreadableDiagram, read
 
 __all__ = [
+    "Decision",
     "Element",
     "Item",
     "NotOpen",
@@ -115,7 +117,7 @@ def start(specification: Specification, variables: Mapping[str, Any], environmen
     Raises:
         WorkflowFailed: an expression failed, a value cannot be stored, or the diagram does not come to rest.
     """
-    engine = FeelEngine(environment)
+    engine = FeelEngine(environment, specification.decisions)
 
     def begin() -> library.Workflow:
         workflow = library.Workflow(specification.spec, specification.parts, script_engine=engine)
@@ -135,26 +137,20 @@ def complete(specification: Specification, state: State, task_id: UUID, names: M
         NotOpen: the task is not ready, perhaps since a timer fired first.
         WorkflowFailed: see `start`.
     """
-    engine = FeelEngine(environment)
+    engine = FeelEngine(environment, specification.decisions)
 
     def act(workflow: library.Workflow) -> None:
         task = _find(workflow, task_id)
         if task is None or task._state != TaskState.READY or not task.task_spec.manual:
             raise NotOpen
-        element = specification.elements[task.task_spec.bpmn_id]
-        if element.outputs:
-            try:
-                task.data.update(feel.script(element.outputs, {**task.data, **names}, environment))
-            except feel.FeelError as error:
-                raise WorkflowFailed(str(error), element.id) from error
-        task.run()
+        _finish(task, specification.elements[task.task_spec.bpmn_id], names, environment)
 
     return _command(specification, _loader(specification, state, engine), engine, environment, state, act, names, task_id)
 
 
 def fire_timers(specification: Specification, state: State, environment: feel.Environment) -> Outcome:
     """Let every timer fire that is due at the environment's instant."""
-    engine = FeelEngine(environment)
+    engine = FeelEngine(environment, specification.decisions)
     return _command(specification, _loader(specification, state, engine), engine, environment, state, lambda workflow: None)
 
 
@@ -165,7 +161,7 @@ def send(specification: Specification, state: State, message: str, names: Mappin
         NotWaiting: no event of the workflow waits for it now.
         WorkflowFailed: see `start`.
     """
-    engine = FeelEngine(environment)
+    engine = FeelEngine(environment, specification.decisions)
 
     def act(workflow: library.Workflow) -> None:
         try:
@@ -178,16 +174,45 @@ def send(specification: Specification, state: State, message: str, names: Mappin
 
 def retime(specification: Specification, state: State, environment: feel.Environment) -> Outcome:
     """Compute every waiting timer anew, after the instants it is reckoned from have changed."""
-    engine = FeelEngine(environment)
+    engine = FeelEngine(environment, specification.decisions)
+    return _command(specification, _loader(specification, state, engine), engine, environment, state, _retime)
 
-    def act(workflow: library.Workflow) -> None:
-        for scope in workflow.scopes():
-            for task in list(scope.tasks.values()):
-                if task._state == TaskState.WAITING and isinstance(task.task_spec, CatchingEvent):
-                    task.internal_data.pop("event_value", None)
-                    task.task_spec._update(task)
 
-    return _command(specification, _loader(specification, state, engine), engine, environment, state, act)
+def _finish(task: Any, element: Element, names: Mapping[str, Any], environment: feel.Environment) -> None:
+    """Let a person's task give its outputs and be done."""
+    if element.outputs:
+        try:
+            task.data.update(feel.script(element.outputs, {**task.data, **names}, environment))
+        except feel.FeelError as error:
+            raise WorkflowFailed(str(error), element.id) from error
+    task.run()
+
+
+def _retime(workflow: library.Workflow) -> None:
+    """Let every waiting event reckon its instant anew."""
+    for scope in workflow.scopes():
+        for task in list(scope.tasks.values()):
+            if task._state == TaskState.WAITING and isinstance(task.task_spec, CatchingEvent):
+                task.internal_data.pop("event_value", None)
+                task.task_spec._update(task)
+
+
+@contextlib.contextmanager
+def failures() -> Iterator[None]:
+    """Tell everything that can go wrong in a workflow as `WorkflowFailed`."""
+    try:
+        yield
+    except (NotOpen, NotWaiting, WorkflowFailed):
+        raise
+    except library.TooManySteps:
+        raise WorkflowFailed("the diagram does not come to rest") from None
+    except storing.Unstorable as error:
+        raise WorkflowFailed(f"state: {error}") from error
+    except Exception as error:
+        # The library raises everything from TypeError up; whatever it is, the half-advanced workflow is thrown away.
+        task = getattr(error, "task", None) or getattr(error, "task_spec", None)
+        element = getattr(getattr(task, "task_spec", task), "bpmn_id", None)
+        raise WorkflowFailed(f"{type(error).__name__}: {error}"[:400], element) from error
 
 
 def _loader(specification: Specification, state: State, engine: FeelEngine) -> Callable[[], library.Workflow]:
@@ -207,8 +232,8 @@ def _command(
     """Obtain a workflow, catch up its clock, act, walk until it rests, and tell the differences."""
     outcome = Outcome()
     workflow: library.Workflow | None = None
-    with library.at(environment.now):
-        try:
+    try:
+        with library.at(environment.now), failures():
             workflow = obtain()
             seen = _view(workflow) if before else _View()
             _rest(workflow, specification, outcome)
@@ -231,20 +256,9 @@ def _command(
             outcome.awaited = [(task_id, *found) for task_id, found in now.messages.items() if task_id not in seen.messages]
             outcome.unawaited = [task_id for task_id in seen.messages if task_id not in now.messages]
             return outcome
-        except (NotOpen, NotWaiting, WorkflowFailed):
-            raise
-        except library.TooManySteps:
-            raise WorkflowFailed("the diagram does not come to rest") from None
-        except storing.Unstorable as error:
-            raise WorkflowFailed(f"state: {error}") from error
-        except Exception as error:
-            # The library raises everything from TypeError up; whatever it is, the half-advanced workflow is thrown away.
-            task = getattr(error, "task", None) or getattr(error, "task_spec", None)
-            element = getattr(getattr(task, "task_spec", task), "bpmn_id", None)
-            raise WorkflowFailed(f"{type(error).__name__}: {error}"[:400], element) from error
-        finally:
-            if workflow is not None:
-                library.dispose(workflow)
+    finally:
+        if workflow is not None:
+            library.dispose(workflow)
 
 
 def _rest(workflow: library.Workflow, specification: Specification, outcome: Outcome) -> None:

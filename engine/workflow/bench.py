@@ -95,7 +95,7 @@ def _task(name: str, *, timer: bool = False) -> list[str]:
 
 
 def _script(name: str) -> list[str]:
-    content = '<p:set variable="level" expression="level"/>'
+    content = '<p:set variable="reviewers" expression="reviewers"/><p:set variable="level" expression="level"/>'
     return [f'<scriptTask id="{name}" name="{name}"><extensionElements>{content}</extensionElements></scriptTask>']
 
 

@@ -20,6 +20,7 @@ from SpiffWorkflow.bpmn.specs.mixins.multiinstance_task import MultiInstanceTask
 from SpiffWorkflow.spiff.specs.defaults import ScriptTask
 
 from engine import feel
+from engine.feel.values import check_key
 
 NEVER = "9999-12-31T00:00:00+00:00"
 MAX_INSTANCES = 100
@@ -41,6 +42,7 @@ class FeelEngine:
     """Takes the place of the library's Python engine; not derived from it, so that nothing of it is inherited."""
 
     environment_of_command: feel.Environment
+    decisions: Mapping[str, feel.Model] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -75,19 +77,30 @@ class FeelEngine:
             raise WorkflowTaskException(str(error), task=task, exception=error) from error
 
     def execute(self, task: Any, script: str, external_context: Mapping[str, Any] | None = None) -> bool:
-        """Run a script task's expressions, or collect a service task's wish."""
+        """Run a script task's expressions, decide what a business rule task asks, or collect a service task's wish."""
         try:
             if not isinstance(task.task_spec, ScriptTask):
                 raise feel.FeelError("scripts are not supported", expression=script)
             content = json.loads(script)
             if "set" in content:
                 task.data.update(feel.script(content["set"], task.data, self.environment_of_command))
+            elif "decision" in content:
+                task.data[content["result"]] = self._decided(content, task.data)
             else:
                 arguments = {name: self.value(text, task.data) for name, text in content["arguments"]}
                 self.requests.append(Request(content["service"], arguments, task.task_spec.bpmn_id))
             return True
         except feel.FeelError as error:
             raise WorkflowTaskException(str(error), task=task, exception=error) from error
+
+    def _decided(self, wanted: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+        """Return the result of a decision in wire form: its inputs first, each an expression over the variables."""
+        model = self.decisions.get(wanted["decision"])
+        if model is None:
+            raise feel.DecisionFailed("there is no such decision table", expression=wanted["decision"])
+        check_key(wanted["result"])
+        inputs = {name: self.value(text, data) for name, text in wanted["inputs"]}
+        return model.decide(model.named(wanted["name"]) or wanted["name"], inputs, self.environment_of_command)
 
     def validate(self, expression: str) -> None:
         """Not used: expressions are compiled when a procedure is deployed."""

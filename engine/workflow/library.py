@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from copy import copy
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -17,10 +18,12 @@ from SpiffWorkflow.bpmn.specs.event_definitions import timer as timer_module
 from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 from SpiffWorkflow.task import Task
+from SpiffWorkflow.util.deep_merge import DeepMerge
 from SpiffWorkflow.util.task import TaskState
 from SpiffWorkflow.workflow import Workflow as LibraryWorkflow
 
 MAX_STEPS = 2000
+_MUTABLE = (dict, list, set)
 _now: ContextVar[datetime | None] = ContextVar("pingshen_workflow_now", default=None)
 
 
@@ -83,10 +86,27 @@ def _drop_part(workflow: Any, task: Task) -> None:
         part.cancel()
 
 
+def _get_tasks(self: Any, first_task: Task | None = None, **wanted: Any) -> list[Task]:
+    """Return tasks; those of one element are looked up in the index of the scope it lies in, in the order they were made."""
+    if first_task is None and len(wanted) == 1 and "spec_name" in wanted:
+        return [task for task in self.tasks.values() if task.task_spec.name == wanted["spec_name"]]
+    return list(self.get_tasks_iterator(first_task, **wanted))
+
+
+def _inherit_data(self: Task) -> None:
+    """Take over the data of the parent; a task that has none yet merges with nothing."""
+    data = self.parent.data
+    if self.data:
+        self.data = DeepMerge.merge(self.data, data)
+    else:
+        self.data = {key: copy(value) if isinstance(value, _MUTABLE) else value for key, value in data.items()}
+
+
 class SubWorkflow(BpmnSubWorkflow):  # type: ignore[misc]
     """A called or embedded part of a workflow."""
 
     update_waiting_tasks = _update_waiting_tasks
+    get_tasks = _get_tasks
 
     def _task_removed_notify(self, task: Task) -> None:
         super()._task_removed_notify(task)
@@ -100,6 +120,7 @@ class Workflow(BpmnWorkflow):  # type: ignore[misc]
     """
 
     update_waiting_tasks = _update_waiting_tasks
+    get_tasks = _get_tasks
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.steps = 0
@@ -128,13 +149,14 @@ class Workflow(BpmnWorkflow):  # type: ignore[misc]
             return len(ready)
 
         active = self.get_active_subprocesses()
-        for part in sorted(active, key=lambda part: part.depth, reverse=True):
+        for part in sorted(active, key=lambda part: part.depth, reverse=True) if len(active) > 1 else active:
             if self.subprocesses.get(part.parent_task_id) is not part:
                 continue
             while advance(part):
                 pass
-            task = self.get_task_from_id(part.parent_task_id)
-            task.task_spec._update(task)
+            if part.completed:  # before that, updating the task that called it changes nothing
+                task = self.get_task_from_id(part.parent_task_id)
+                task.task_spec._update(task)
         count = advance(self)
         return count > 0 or len(self.get_active_subprocesses()) > len(active)
 
@@ -162,6 +184,7 @@ timer_module.datetime = InjectedDatetime
 # The library builds log records of every change of state, with values of the case in them, whether or not anybody listens.
 logging.getLogger("spiff").setLevel(logging.WARNING)
 Task.collect_log_extras = _no_extras
+Task._inherit_data = _inherit_data
 LibraryWorkflow.collect_log_extras = _no_extras
 BpmnSubWorkflow.collect_log_extras = _no_extras
 TaskState.get_name = staticmethod(lru_cache(None)(TaskState.get_name))

@@ -1,4 +1,4 @@
-"""Diagrams → specification: what the library runs, and what Pingshen knows of each element."""
+"""Diagrams and decision tables → specification: what the library runs, and what Pingshen knows of each element."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from SpiffWorkflow.spiff.parser.process import SpiffBpmnParser
 from SpiffWorkflow.spiff.parser.task_spec import SpiffTaskParser
 from SpiffWorkflow.spiff.specs import defaults
 
+from engine import feel
+from engine.workflow import bounds, flows
+from engine.workflow.bounds import MAX_BYTES as MAX_BYTES
+
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 DI = "http://www.omg.org/spec/BPMN/20100524/DI"
 DC = "http://www.omg.org/spec/DD/20100524/DC"
 PS = "urn:pingshen:bpmn"
-MAX_BYTES = 2_000_000
 FLOW_NODES = frozenset(
     {
         "startEvent",
@@ -74,6 +77,19 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a business rule task asks: the decision `name` (or id) of the file `key`, its result kept as a variable.
+
+    `inputs` are pairs of the name of an input and FEEL over the variables.
+    """
+
+    key: str
+    name: str
+    result: str
+    inputs: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Element:
     """A node of a diagram as people and the projection see it."""
 
@@ -96,6 +112,7 @@ class Element:
     message_role: str | None = None
     message_form: str | None = None
     called: str | None = None
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +137,7 @@ class Specification:
     elements: Mapping[str, Element]
     processes: Mapping[str, Process]
     files: Mapping[str, bytes] = field(repr=False)
+    decisions: Mapping[str, feel.Model] = field(default_factory=dict, repr=False)
 
 
 def xml(content: bytes, file: str = "") -> etree._Element:
@@ -128,8 +146,9 @@ def xml(content: bytes, file: str = "") -> etree._Element:
     Raises:
         UnreadableDiagram: not well formed, larger than 2 MB, or with a DOCTYPE.
     """
-    if len(content) > MAX_BYTES:
-        raise UnreadableDiagram("too_large", file=file)
+    reason = bounds.unfit(content)
+    if reason is not None:
+        raise UnreadableDiagram(reason, file=file)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -180,6 +199,22 @@ class _ScriptParser(_Plain, SpiffTaskParser):  # type: ignore[misc]
         return defaults.ScriptTask(self.spec, self.bpmn_id, json.dumps(script), **self.bpmn_attributes)
 
 
+class _DecisionParser(_Plain, SpiffTaskParser):  # type: ignore[misc]
+    """A business rule task: a decision of the procedure's own files, its result a variable."""
+
+    @staticmethod
+    def get_decision_ref(_node: Any) -> None:
+        """Name no decision to the library: its own tables are not FEEL, and it would look for one."""
+
+    def create_task(self) -> Any:
+        self.parse_extensions()
+        decision = _decision(self.node)
+        if decision is None:
+            raise ValidationException("a business rule task names one decision, what it is called and where its result goes", node=self.node)
+        script = {"decision": decision.key, "name": decision.name, "result": decision.result, "inputs": decision.inputs}
+        return defaults.ScriptTask(self.spec, self.bpmn_id, json.dumps(script), **self.bpmn_attributes)
+
+
 class _ServiceParser(_Plain, SpiffTaskParser):  # type: ignore[misc]
     """A service task: a wish, collected as data and carried out by the host."""
 
@@ -225,32 +260,37 @@ class _Parser(SpiffBpmnParser):  # type: ignore[misc]
 
     OVERRIDE_PARSER_CLASSES: ClassVar = {tag: (_ours(parser), spec) for tag, (parser, spec) in SpiffBpmnParser.OVERRIDE_PARSER_CLASSES.items()}
     OVERRIDE_PARSER_CLASSES[full_tag("scriptTask")] = (_ScriptParser, defaults.ScriptTask)
+    OVERRIDE_PARSER_CLASSES[full_tag("businessRuleTask")] = (_DecisionParser, defaults.ScriptTask)
     OVERRIDE_PARSER_CLASSES[full_tag("serviceTask")] = (_ServiceParser, defaults.ScriptTask)
 
 
 def read(files: Mapping[str, bytes], main: str) -> Specification:
-    """Make the specification of a procedure from its diagrams.
+    """Make the specification of a procedure from its diagrams and decision tables.
 
     Args:
-        files: Every file of the version by its path; those ending in `.bpmn` are read.
+        files: Every file of the version by its path; those ending in `.bpmn` and `.dmn` are read.
         main: The id of the process that a case starts with.
 
     Raises:
         UnreadableDiagram: a file is not a diagram, or the library cannot read it; `element` and `line` tell where.
+            Also for a decision table that is refused.
     """
     roots = {path: xml(content, path) for path, content in sorted(files.items()) if path.endswith(".bpmn")}
+    _bounded(roots)
     parser = _Parser()
     for path, root in roots.items():
         try:
             parser.add_bpmn_xml(root, path)
         except ValidationException as error:
             raise _unreadable(error, path) from None
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise UnreadableDiagram(f"library: {type(error).__name__}: {error}"[:300], file=path) from None
     try:
         spec = parser.get_spec(main)
         parts = parser.get_subprocess_specs(main)
     except ValidationException as error:
         raise _unreadable(error, error.file_name or "") from None
-    except (KeyError, RecursionError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise UnreadableDiagram(f"library: {type(error).__name__}: {error}"[:300]) from None
     _wire([spec, *parts.values()])
     elements: dict[str, Element] = {}
@@ -273,7 +313,53 @@ def read(files: Mapping[str, bytes], main: str) -> Specification:
             element = elements.get(getattr(task, "bpmn_id", None) or "")
             if element is not None and element.kind == "userTask" and element.role is None:
                 raise UnreadableDiagram("task_without_lane", element=element.id, line=element.line)
-    return Specification(main=main, spec=spec, parts=parts, elements=elements, processes=processes, files=files)
+    return Specification(main=main, spec=spec, parts=parts, elements=elements, processes=processes, files=files, decisions=decisions(files))
+
+
+def decisions(files: Mapping[str, bytes]) -> dict[str, feel.Model]:
+    """Compile the decision tables of a procedure, by the key of their file; they may import each other.
+
+    Raises:
+        UnreadableDiagram: one is refused; `reason` tells why, `file` which, `element` the decision.
+    """
+    found: dict[str, feel.Model] = {}
+    for path, model in feel.decisions.read_all(tables(files)).items():
+        if isinstance(model, feel.ModelRefused):
+            raise UnreadableDiagram(f"decision: {model}"[:300], file=path, element=model.element, line=model.line)
+        found[decision_key(path)] = model
+    return found
+
+
+def tables(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the decision tables among the files of a procedure."""
+    return {path: content for path, content in sorted(files.items()) if path.startswith("decisions/") and path.endswith(".dmn")}
+
+
+def decision_key(path: str) -> str:
+    """Return the key by which a business rule task names a file: `decisions/scope.dmn` is `scope`."""
+    return path[len("decisions/") : -len(".dmn")]
+
+
+def _bounded(roots: Mapping[str, etree._Element]) -> None:
+    """Refuse what the library would recurse through, look for without end, or predict without end.
+
+    Raises:
+        UnreadableDiagram: too many elements, parts too deep in one another, connected data objects, exponential growth.
+    """
+    total = 0
+    for path, root in roots.items():
+        count = sum(1 for _ in root.iter(*(f"{{{BPMN}}}{kind}" for kind in FLOW_NODES)))
+        total += count
+        if count > bounds.MAX_ELEMENTS or total > bounds.MAX_ALL_ELEMENTS:
+            raise UnreadableDiagram("too_many_elements" if count > bounds.MAX_ELEMENTS else "too_many_elements_in_all", file=path)
+        for tag in ("dataInputAssociation", "dataOutputAssociation"):  # the library looks for some of them for ever
+            for node in root.iter(f"{{{BPMN}}}{tag}"):
+                raise UnreadableDiagram("data_unsupported", file=path, line=node.sourceline)  # type: ignore[arg-type]
+        for scope in flows.scopes(root, FLOW_NODES):
+            if sum(1 for _ in scope.drawn.iterancestors(f"{{{BPMN}}}subProcess")) >= bounds.MAX_NESTING:
+                raise UnreadableDiagram("nested", file=path, element=scope.id, line=scope.drawn.sourceline)  # type: ignore[arg-type]
+            if flows.growth(scope)[0] > 10 * bounds.MAX_TASKS:
+                raise UnreadableDiagram("too_branchy", file=path, element=scope.id, line=scope.drawn.sourceline)  # type: ignore[arg-type]
 
 
 def _unreadable(error: ValidationException, path: str) -> UnreadableDiagram:
@@ -334,6 +420,7 @@ def _elements(process: etree._Element) -> Iterator[Element]:
             message_role=ours[0].get("role") if ours else None,
             message_form=ours[0].get("form") if ours else None,
             called=node.get("calledElement"),
+            decision=_decision(node),
         )
 
 
@@ -359,6 +446,16 @@ def _plan(node: etree._Element) -> Plan | None:
         is_fresh=task.get("fresh") == "true",
         shows=task.get("shows"),
     )
+
+
+def _decision(node: etree._Element) -> Decision | None:
+    """Return what a business rule task asks, None where it does not say so fully."""
+    found = extensions(node, "decision")
+    if len(found) != 1 or not all(found[0].get(name) for name in ("decision", "name", "result")):
+        return None
+    decision = found[0]
+    inputs = tuple((entry.get("name", ""), entry.get("expression", "")) for entry in decision.findall(f"{{{PS}}}input"))
+    return Decision(decision.get("decision", ""), decision.get("name", ""), decision.get("result", ""), inputs)
 
 
 def _outline(process: etree._Element) -> list[str]:

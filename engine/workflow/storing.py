@@ -11,12 +11,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from copy import copy
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, SafeUUID
 
 import orjson
 import zstandard
+from SpiffWorkflow.bpmn.specs.control import SimpleBpmnTask
+from SpiffWorkflow.bpmn.specs.event_definitions.simple import NoneEventDefinition
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
+from SpiffWorkflow.bpmn.specs.mixins.events.intermediate_event import BoundaryEvent
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
@@ -24,6 +28,8 @@ from engine.workflow.library import SubWorkflow, Workflow
 
 FORMAT = b"\x01"
 ROOT = ""
+GONE = " [gone]"
+"""What is added to the name of a finished task whose id means something else in the diagrams of today."""
 MAX_BYTES = 4_000_000
 _FINISHED, _WAITING = TaskState.FINISHED_MASK, TaskState.WAITING
 _EMPTY = b"[0,{}]"
@@ -214,6 +220,35 @@ def _uuid(hexed: str) -> UUID:
     return key
 
 
+class _Nowhere:
+    """The process of elements that are in no diagram any more."""
+
+    def _add_notify(self, spec: Any) -> None:
+        """Take note of nothing."""
+
+
+@lru_cache(maxsize=2048)
+def inert(name: str, is_event: bool) -> Any:
+    """Return what stands for a finished element that the diagrams lack: known by name, doing nothing.
+
+    Args:
+        is_event: It was a boundary event: whoever looks for the step beside it must not take it for the step.
+    """
+    return BoundaryEvent(_Nowhere(), name, NoneEventDefinition(), False) if is_event else SimpleBpmnTask(_Nowhere(), name)
+
+
+def _finished(name: str, state: int, parent: Task | None) -> Any:
+    """Return the stand-in of a finished task of which the diagrams know nothing.
+
+    Raises:
+        KeyError: it is not finished; there is nothing to go on with.
+    """
+    if not state & _FINISHED or parent is None:
+        raise KeyError(name)
+    above = parent.task_spec.name
+    return inert(name, above.endswith(".BoundaryEventSplit") and name != above.removesuffix(".BoundaryEventSplit"))
+
+
 def _load_scope(scope: _Scope, blob: bytes) -> None:
     lines = _zstd.unpack(blob).split(b"\n")
     rows, scope.data, scope.correlations, last, scope.success, scope.completed = orjson.loads(lines[0])
@@ -222,7 +257,7 @@ def _load_scope(scope: _Scope, blob: bytes) -> None:
     events = scope.top_workflow.event_manager
     for (hexed, parent_at, name, state, changed, triggered), line in zip(rows, lines[1:], strict=True):
         task = object.__new__(StoredTask)
-        key, spec = _uuid(hexed), specs[name]
+        key, spec = _uuid(hexed), specs.get(name) or _finished(name, state, listed[parent_at] if 0 <= parent_at < len(listed) else None)
         own = task.__dict__
         own.update(
             id=key,
@@ -257,3 +292,14 @@ def _load_scope(scope: _Scope, blob: bytes) -> None:
         task.data  # noqa: B018
     scope.task_tree = listed[0]
     scope.last_task = listed[last] if last >= 0 else None
+
+
+def first_data(blob: bytes) -> dict[str, Any]:
+    """Return the variables with which a workflow began, from the blob of its root scope.
+
+    Raises:
+        Unstorable: the blob is of an unknown format.
+    """
+    lines = _zstd.unpack(blob).split(b"\n", 2)
+    delta = orjson.loads(lines[1])[0] if len(lines) > 1 and lines[1] else None
+    return dict(delta[0]) if delta else {}

@@ -16,9 +16,10 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 
-from engine import calendars
+from engine import calendars, trials
+from engine.actor import of_person
 from engine.transaction import transaction
-from models import Case, Deadline, DeadlineKind, Installation, JournalEntry, Message
+from models import Case, Deadline, DeadlineKind, Installation, JournalEntry, Message, Person, Trial, TrialKind, TrialState
 from models.database import connect, sessions_of
 from tests.conftest import START
 from tests.postgres import Postgres
@@ -65,6 +66,8 @@ def test_workers_share_what_is_due_and_a_killed_one_is_not_missed(filled: tuple[
         session.execute(sa.update(Installation).values(clock_ahead_s=round((later - datetime.now(UTC)).total_seconds())))
         due = session.scalar(sa.select(sa.func.count()).select_from(Deadline).where(Deadline.next_at <= later))
         told = session.scalar(sa.select(sa.func.count()).select_from(Message))
+        administrator = of_person(session, session.scalars(sa.select(Person).where(Person.username == "liucheng")).one())
+        trials.start(session, administrator, "maternal_death", TrialKind.REPLAY, {})
     assert due
     assert told is not None
     first, second = worker(url), worker(url)
@@ -73,6 +76,7 @@ def test_workers_share_what_is_due_and_a_killed_one_is_not_missed(filled: tuple[
         while True:
             with transaction(sessions, read_only=True) as session:
                 left = session.scalar(sa.select(sa.func.count()).select_from(Deadline).where(Deadline.next_at <= later)) or 0
+                left += trials.is_waiting(session)
             if left == 0:
                 break
             assert time.monotonic() < last, f"{left} of {due} are still due"
@@ -95,6 +99,7 @@ def test_workers_share_what_is_due_and_a_killed_one_is_not_missed(filled: tuple[
             )
         ).all()
         assert session.scalar(sa.select(sa.func.count()).select_from(Case)) == 4
+        assert session.scalars(sa.select(Trial.state)).all() == [TrialState.DONE]
     engine.dispose()
     assert len(now_told) > told
     assert max(Counter(now_told).values()) == 1

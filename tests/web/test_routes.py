@@ -83,6 +83,14 @@ def values(sessions: Sessions) -> dict[str, Any]:
             "incident": first(Incident.number) or "none",
             "row_id": uuid.uuid4(),
             "person_id": uuid.uuid4(),
+            "path": "maternal_death.bpmn",
+            "element": "close_case",
+            "what": "after",
+            "task_id": uuid.uuid4(),
+            "trial_id": uuid.uuid4(),
+            "side": "old",
+            "other": 1,
+            "format": "docx",
         }
 
 
@@ -135,12 +143,19 @@ def _value(rule: Any, name: str, known: dict[str, Any]) -> Any:
             "accountability": known["file"],
             "incidents": known["incident"],
             "procedures": 1,
+            "outlines": 1,
+            "comparisons": 1,
+            "version_changes": 1,
+            "manuals": 1,
+            "trials": known["reference"],
             "conclusions": known["reference"],
         }.get(area, known["number"])
-    if name == "key" and area == "procedures":
+    if name == "key" and area in ("outlines", "procedures", "comparisons", "version_changes", "bottlenecks", "event_logs", "manuals", "trials"):
         return "maternal_death"
     if name == "digest":
         return "0"
+    if name == "name" and area == "trials":
+        return "straight"
     if name == "name":
         return "app.js"
     return known[name]

@@ -560,7 +560,7 @@ def computed_of(entry: forms.Field, names: Mapping[str, Any], context: Context) 
         return ""
 
 
-_PLACE = re.compile(r"\{\{(.+?)\}\}")
+_PLACE = re.compile(r"\{\{((?:(?!\{\{).)+?)\}\}")  # a place holds no other: else text of nothing but braces takes for ever
 
 
 def text_of(entry: forms.Field, names: Mapping[str, Any], context: Context) -> str:

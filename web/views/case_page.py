@@ -12,7 +12,7 @@ from flask import g
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from engine import cases, codes, journal, profiles, records
+from engine import cases, codes, journal, procedures, profiles, records
 from models import (
     OPEN_STATES,
     Audience,
@@ -245,9 +245,20 @@ def grouped(found: Sequence[Record]) -> list[list[Record]]:
     return list(groups.values())
 
 
+def titles(deployed: Deployed, found: Sequence[Record]) -> dict[str, str]:
+    """Return what the forms of a case are called, those too that its procedure does not have any more."""
+    known = {key: either(form.title, form.title_en) for key, form in deployed.forms.items()}
+    for record in found:
+        if record.form not in known:
+            form = procedures.form(g.session, record.procedure_version_id, record.form)
+            known[record.form] = either(form.title, form.title_en)
+    return known
+
+
 def told(deployed: Deployed, record: Record) -> str:
     """Return the answer of a record that tells its result, in words: the one that its form names in `tells`."""
-    form = deployed.forms.get(record.form)
+    is_own = record.procedure_version_id == deployed.version_id
+    form = deployed.forms.get(record.form) if is_own else procedures.form(g.session, record.procedure_version_id, record.form)
     if form is None or not form.tells:
         return ""
     entry = next((entry for entry in form.inputs() if entry.key == form.tells), None)

@@ -34,6 +34,7 @@ from engine import (
     records,
     rectifications,
     subjects,
+    version_changes,
     work_items,
 )
 from engine.errors import InvalidInput, NotFound
@@ -152,7 +153,7 @@ def show(reference: str) -> ResponseReturnValue:
         records=case_page.grouped(found),
         record_count=sum(row.is_current for row in found),
         sealed=case_page.SEALED,
-        titles={key: either(form.title, form.title_en) for key, form in deployed.forms.items()},
+        titles=case_page.titles(deployed, found),
         notices=notices.of_case(g.session, case.id),
         files=attachments.of_case(g.session, g.actor, case.id),
         items=rectifications.of_case(g.session, case.id) if Permission.RECTIFICATION_READ in g.permitted else [],
@@ -166,6 +167,7 @@ def show(reference: str) -> ResponseReturnValue:
         crossings=accountability.crossings_of(g.session, case.id) if Permission.CASE_JOURNAL in g.permitted else [],
         people_in=case_page.people_in(case),
         version=case.procedure_version,
+        moves=[move for move in version_changes.of_case(g.session, case) if move.to_version_id == case.procedure_version_id][-1:],
         profile=case.profile_version.profile,
         profile_version=case.profile_version,
         is_final=case.state in FINAL_STATES,
@@ -184,6 +186,8 @@ def allowed(case: Case) -> dict[str, bool]:
         "merge": permissions.allows(g.actor, Permission.CASE_MERGE) and may(Permission.CASE_MERGE),
         "reopen": permissions.allows(g.actor, Permission.CASE_REOPEN) and may(Permission.CASE_REOPEN),
         "journal": permissions.allows(g.actor, Permission.CASE_JOURNAL) and may(Permission.CASE_JOURNAL),
+        "steer": permissions.allows(g.actor, Permission.CASE_STEER) and may(Permission.CASE_STEER),
+        "cancel": permissions.allows(g.actor, Permission.CASE_CANCEL) and may(Permission.CASE_CANCEL),
     }
 
 

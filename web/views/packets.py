@@ -32,15 +32,14 @@ def index() -> ResponseReturnValue:
 def show(number: str) -> ResponseReturnValue:
     """Show a packet: summary, relative timeline, what the records give; opinions once the chair has opened the discussion."""
     packet = packets.read(g.session, g.actor, number)
-    deployed = procedures.deployed(g.session, packets.version_of(g.session, packet))
     opinions = []
     for record, name in packets.opinions(g.session, g.actor, packet):
-        form = deployed.forms[record.form]
+        form = procedures.form(g.session, record.procedure_version_id, record.form)
         tree = Filled(form, packets.reading_context(g.session, packet, form), stored=record.answers).tree()
         opinions.append({"name": name, "record": record, "tree": tree, "mine": record.submitted_by_id == g.actor.person_id})
     committee = []
     for record in packets.committee_records(g.session, packet):
-        form = deployed.forms[record.form]
+        form = procedures.form(g.session, record.procedure_version_id, record.form)
         tree = Filled(form, packets.reading_context(g.session, packet, form), stored=record.answers).tree()
         committee.append({"title": either(form.title, form.title_en), "tree": tree, "record": record})
     rows = work_items.queue(g.session, g.actor, work_items.Filter(view="all", words=packet.number, per_page=10))[0]

@@ -50,6 +50,7 @@ def test_what_is_no_boolean_counts_as_unknown(lenient, text, result):
         ("1 / 8", Decimal("0.125")),
         ("2 ** 10", 1024),
         ("2 ** 3 ** 2", 64),
+        ("0 ** 0", 1),
         ("-2 ** 2", 4),
         ("2 ** -2", Decimal("0.25")),
         ("--3", 3),

@@ -115,6 +115,8 @@ def test_split(feel):
     assert feel(r'split("2026-11-22", "-")') == ["2026", "11", "22"]
     assert feel('split("abc", "x")') == ["abc"]
     assert feel('split("a,b,", ",")') == ["a", "b", ""]
+    assert feel('split("中文a", "")') == ["中", "文", "a"]
+    assert feel('split("", "")') == [""]
 
 
 @pytest.mark.parametrize(

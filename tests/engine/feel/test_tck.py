@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from engine import decision_tables
 from engine.feel import Environment, FeelError, Model, ModelRefused, Wire, decisions, to_wire
 from engine.feel.temporal import read_date, read_date_time, read_duration, read_time
 
@@ -161,3 +162,24 @@ def test_level_3_is_whole_but_for_external_java(kit):
     valued = [(name, wanted, value) for name, wanted, value in found if wanted is not None]
     assert (len(found), len(valued)) == (3369, 1916)
     assert sum(same(wanted, value) for _, wanted, value in valued) == 1916 - len(EXTERNAL_JAVA)
+
+
+@pytest.mark.filterwarnings("default:the DMN test kit is absent")
+def test_external_java_is_refused_by_name(kit):
+    [path] = (KIT / "compliance-level-3" / "0076-feel-external-java").glob("*.dmn")
+    [complaint] = decision_tables.complaints({"decisions/java.dmn": path.read_bytes()})
+    assert (complaint.code, complaint.level, dict(complaint.fields)) == ("decision_external", "error", {"kind": "Java", "name": "maxDouble"})
+
+
+@pytest.mark.filterwarnings("default:the DMN test kit is absent")
+def test_what_is_said_of_the_tables_of_the_kit(kit):
+    """The kit's tables are sound but for gaps, some of them well known: nothing overlaps that should not."""
+    told = {}
+    for path in sorted(KIT.glob("compliance-level-*/*/*.dmn")):
+        found = decision_tables.complaints({"decisions/kit.dmn": path.read_bytes()})
+        told[path.name] = [complaint for complaint in found if complaint.code.startswith("table_")]
+    assert {complaint.code for complaints in told.values() for complaint in complaints} == {"table_gap"}
+    assert [complaint.fields["region"] for complaint in told["0004-lending.dmn"]] == [
+        'Pre-bureauRiskCategory: not("HIGH", "MEDIUM", "LOW", "VERY LOW", "DECLINE")',
+        "ExistingCustomer: false; ApplicationRiskScore: 130",
+    ]

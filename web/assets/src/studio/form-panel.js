@@ -237,7 +237,7 @@ export function panel(place, { editor, names, readOnly, say, act, variables }) {
       case 'key': case 'path': return key(component, where, label);
       case 'identity': return choice(label, value ?? 'A', CLASSES.map((letter) => [letter, `${letter} ${say(`class ${letter}`)}`]), (letter) => put(letter === 'A' && value === undefined ? undefined : letter), (letter) => say(`class ${letter} text`));
       case 'subtype': return choice(label, value ?? 'date', [['date', say('Date')], ['time', say('Time')], ['datetime', say('Date and time')]], put);
-      case 'lists': return choice(label, value ?? '', [['', '—'], ...lists(true)], put);
+      case 'lists': return choice(label, value ?? '', [['', say('Values of its own')], ...lists(true)], (chosen) => { put(chosen); show(); place.querySelector("[data-where='valuesKey'] select")?.focus(); });
       case 'codes': return choice(label, value ?? '', [['', '—'], ...lists(false)], put);
       case 'values': return component.valuesKey ? el('span') : values(label, component);
       default: return el('span');

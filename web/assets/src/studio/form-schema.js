@@ -106,7 +106,7 @@ function part(component, known, siblings) {
     for (const [name, value] of Object.entries(cleaned)) if (!Object.hasOwn(before, name) && JSON.stringify(drawn[name]) === JSON.stringify(value)) delete cleaned[name];
   }
   if (!before) {
-    for (const [name, value] of Object.entries(cleaned)) if (EMPTY.has(JSON.stringify(value))) delete cleaned[name];
+    for (const [name, value] of Object.entries(cleaned)) if (name === 'showOutline' || EMPTY.has(JSON.stringify(value))) delete cleaned[name];
   }
   const ordered = before ?? Object.fromEntries(ORDER.filter((name) => name in cleaned).map((name) => [name, null]));
   return like(cleaned, ordered, (key, value, old) => (key === 'components' ? value.map((child) => part(child, known, value)) : inner(value, old)));

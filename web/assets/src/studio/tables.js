@@ -29,7 +29,7 @@ export async function open(place, { path, text: given, key, names = {}, readOnly
 
   const views = el('nav', { class: 'te-views', 'aria-label': say('Parts of the model') });
   const problem = el('p', { class: 'se-note', role: 'status', hidden: true });
-  const canvas = el('div', { class: 'te-canvas', tabindex: '0', role: 'region', 'aria-label': say('The model') });
+  const canvas = el('div', { class: 'te-canvas', role: 'region', 'aria-label': say('The model') });
   const plain = el('div', { class: 'se-plain', hidden: true });
   const below = el('section', { class: 'te-examples', 'aria-label': say('Examples') });
   const root = el('div', { class: 'se te' }, views, problem, el('div', { class: 'te-body' }, canvas, plain), below);

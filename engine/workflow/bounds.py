@@ -1,0 +1,71 @@
+"""Bounds: what a procedure may cost before anything of it is read, and while it is judged. Whatever is in a file, answering is quick."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+MAX_BYTES = 2_000_000
+"""Bytes of one file."""
+MAX_TOTAL = 6_000_000
+"""Bytes of all files of a procedure."""
+MAX_FILES = 400
+MAX_MANIFEST = 20_000
+MAX_DOTS = 300
+"""Full stops of a manifest: its parser takes the square of the length of a dotted key."""
+MAX_FORM = 400_000
+MAX_TAGS = 40_000
+"""Opening and closing tags of one diagram: a tree costs fifty times its text."""
+MAX_ALL_TAGS = 60_000
+MAX_ATTRIBUTES = 120_000
+MAX_ELEMENTS = 400
+"""Steps, events and gateways of one diagram; the library recurses along them."""
+MAX_ALL_ELEMENTS = 1_500
+MAX_NESTING = 6
+"""Embedded parts inside one another."""
+MAX_TASKS = 400
+"""Tasks that the library predicts from one place."""
+MAX_EXPRESSIONS = 120_000
+"""Characters of all expressions of a procedure that are compiled in one check."""
+MAX_COMPONENTS = 1_200
+"""Components of one form."""
+MAX_ALL_COMPONENTS = 5_000
+MAX_VARIABLES = 1_500
+"""Places of a procedure that set a variable."""
+MAX_COMPLAINTS = 400
+
+_ENCODINGS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "latin1", "gb18030", "gbk", "gb2312"})
+_DECLARED = re.compile(rb"""\A<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
+
+
+def unfit(content: bytes) -> str | None:
+    """Tell why a file cannot be read as a diagram without measuring what it would cost; None lets it in.
+
+    Tags are counted in the bytes, so only encodings in which `<` is a byte of its own are let in.
+    """
+    if len(content) > MAX_BYTES:
+        return "too_large"
+    head = content[:400].replace(b"\x00", b"").removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip()
+    if not head.startswith(b"<"):
+        return "not_xml"
+    declared = _DECLARED.match(head)
+    if declared is not None and declared[1].decode().lower() not in _ENCODINGS:
+        return "encoding"
+    if content.count(b"<") > MAX_TAGS or content.count(b"=") > MAX_ATTRIBUTES:
+        return "too_many_parts"
+    return None
+
+
+def toml(content: bytes) -> dict[str, Any]:
+    """Read a manifest whatever is in it.
+
+    Raises:
+        ValueError: too long, too many dotted keys, not UTF-8, nested too deeply, or not TOML.
+    """
+    if len(content) > MAX_MANIFEST or content.count(b".") > MAX_DOTS:
+        raise ValueError("too large")
+    try:
+        return tomllib.loads(content.decode())
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
