@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 RESIDENT_NUMBERS = {"resident number valid": resident_numbers.valid, "resident number birth": resident_numbers.birth}
 
 
-def of_case(session: Session, case: Case) -> feel.Environment:
-    """Return the environment of a command on a case; every expression of the command sees the same instant."""
+def of_case(session: Session, case: Case, version_id: UUID | None = None) -> feel.Environment:
+    """Return the environment of a command on a case; every expression of the command sees the same instant.
+
+    Args:
+        version_id: The procedure version whose variables are known, null until they are set; without it, the case's.
+    """
+    from engine import procedures  # which reads services, which read this
+
+    variables = procedures.deployed(session, version_id or case.procedure_version_id).specification.variables
     values = profiles.values(session, case.profile_version_id)
     calendar = calendars.current(session, values.values.get("office_closes", "18:00"))
     return feel.Environment(
@@ -25,7 +32,7 @@ def of_case(session: Session, case: Case) -> feel.Environment:
         zone=clock.zone(),
         calendar=calendar,
         functions=functions(values, calendar, lambda: _members(session, case)),
-        names={"profile": wire(values.values), "case": facts(case)},
+        names={**dict.fromkeys(variables), "profile": wire(values.values), "case": facts(case)},
     )
 
 

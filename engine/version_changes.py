@@ -181,7 +181,7 @@ def _examine(
 ) -> tuple[CasePlan, Moved, Command]:
     """Work out in memory what a move would do to a case."""
     old, new = procedures.deployed(session, case.procedure_version_id), procedures.deployed(session, version.id)
-    surroundings = environment.of_case(session, case)
+    surroundings = environment.of_case(session, case, version.id)
     moved = moving.move(old.specification, new.specification, projection.load(session, case), mapping, surroundings, tries=tries)
     command = Command(session, case, new, surroundings, actor)
     obstacles, items = list(moved.obstacles), []

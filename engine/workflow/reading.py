@@ -129,7 +129,12 @@ class Process:
 
 @dataclass(frozen=True)
 class Specification:
-    """A procedure version ready to run. Shared by all its cases in a process, never changed after `read`."""
+    """A procedure version ready to run. Shared by all its cases in a process, never changed after `read`.
+
+    Attributes:
+        variables: Everything that some step sets. Before it is set it is null: a case that came from another version may
+            have passed the step that would have set it.
+    """
 
     main: str
     spec: Any
@@ -138,6 +143,7 @@ class Specification:
     processes: Mapping[str, Process]
     files: Mapping[str, bytes] = field(repr=False)
     decisions: Mapping[str, feel.Model] = field(default_factory=dict, repr=False)
+    variables: frozenset[str] = frozenset()
 
 
 def xml(content: bytes, file: str = "") -> etree._Element:
@@ -313,7 +319,24 @@ def read(files: Mapping[str, bytes], main: str) -> Specification:
             element = elements.get(getattr(task, "bpmn_id", None) or "")
             if element is not None and element.kind == "userTask" and element.role is None:
                 raise UnreadableDiagram("task_without_lane", element=element.id, line=element.line)
-    return Specification(main=main, spec=spec, parts=parts, elements=elements, processes=processes, files=files, decisions=decisions(files))
+    return Specification(
+        main=main,
+        spec=spec,
+        parts=parts,
+        elements=elements,
+        processes=processes,
+        files=files,
+        decisions=decisions(files),
+        variables=frozenset(name for root in roots.values() for name in _variables(root)),
+    )
+
+
+def _variables(root: etree._Element) -> Iterator[str]:
+    """Yield every name that a step of a diagram sets."""
+    for tag, attribute in (("output", "variable"), ("set", "variable"), ("decision", "result")):
+        for entry in root.iter(f"{{{PS}}}{tag}"):
+            if name := entry.get(attribute):
+                yield name
 
 
 def decisions(files: Mapping[str, bytes]) -> dict[str, feel.Model]:

@@ -358,7 +358,7 @@ class Walk:
     # ── the walk itself ──
 
     def _environment(self, at: datetime) -> feel.Environment:
-        return self._base.at(at, {**self._base.names, "case": dict(self.facts)})
+        return self._base.at(at, {**dict.fromkeys(self.specification.variables), **self._base.names, "case": dict(self.facts)})
 
     def _command(
         self,

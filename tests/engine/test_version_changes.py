@@ -432,3 +432,18 @@ def test_each_step_of_the_way_can_be_moved_and_moved_back(at: At) -> None:
     world.session.expire_all()
     assert world.case.state is CaseState.CLOSED
     assert moves > 20
+
+
+def test_a_variable_that_only_a_passed_step_would_have_set_is_null_and_no_incident(at: At) -> None:
+    """The case has passed the step that sets it in the new version; what asks for it goes on."""
+    world = at("fill_card")
+
+    def edit(text: str) -> str:
+        text = text.replace('<ps:set variable="need_card"', '<ps:set variable="brand_new" expression="true" />\n<ps:set variable="need_card"', 1)
+        return text.replace(">need_report = true<", ">brand_new = null and need_report = true<", 1)
+
+    changed = {**FILES, "shared/report.bpmn": edit(FILES["shared/report.bpmn"].decode()).encode()}
+    assert changed["shared/report.bpmn"].count(b"brand_new") == 2
+    move(world, deploy(world, changed))
+    world.play(until="report_case")
+    assert world.item("report_case").state in (WorkItemState.READY, WorkItemState.RESERVED)
