@@ -60,6 +60,25 @@ JOINS: Mapping[str, Any] = {
     "parallelGateway": _l("等所有分支都办完"),
 }
 NEW_KINDS: Mapping[str, Any] = {key: KINDS[key] for key in ("userTask", "serviceTask", "scriptTask", "businessRuleTask", "callActivity")}
+SERVICES: Mapping[str, Any] = {
+    "admit": _l("声明后让专家打开资料"),
+    "check_packet": _l("记下资料已由第二人复核"),
+    "conclude": _l("记下结论的代码"),
+    "hand_over": _l("移交约谈督查"),
+    "make_packet": _l("制作脱敏资料"),
+    "merge_case": _l("并入另一个个案"),
+    "note_item": _l("记下整改事项办到哪里"),
+    "open_case": _l("开案、编号"),
+    "pass_notice_on": _l("把乡镇的电话记为一次通知"),
+    "raise_items": _l("按批准的方案立整改事项"),
+    "receive_notice": _l("登记谁接了报"),
+    "recuse": _l("收回回避专家的资料"),
+    "release_packet": _l("把资料发给专家"),
+    "reveal_opinions": _l("公开个人意见"),
+    "tell": _l("发一条消息"),
+    "transfer_case": _l("转交管辖机构"),
+    "withdraw_packet": _l("收回资料"),
+}
 DRAWN: Mapping[str, Any] = {
     "textAnnotation": _l("批注"),
     "group": _l("框"),
@@ -223,6 +242,11 @@ class Names:
         return codes.word(entry.values_key or "", value, "en" if is_english() else "zh") if entry.values_key else value
 
 
+def service(name: str) -> str:
+    """Return what a service does, with its name."""
+    return f"{SERVICES[name]} · {name}" if name in SERVICES else name
+
+
 def title(step: Step) -> str:
     """Return what a step is called; one without a name by what it is."""
     name = either(step.name, step.values.get("name_en"))
@@ -263,8 +287,7 @@ def facts(step: Step, names: Names, lanes: Mapping[str, str]) -> list[Fact]:
         say_(_("从何时起算"), names.start(start) if start else _("到这一步的时候"), is_code=bool(start) and names.start(start) == start)
     say_(_("截止"), values.get("due", ""), is_code=True)
     if values.get("service"):
-        service = next((entry for entry in names.host["services"] if entry["name"] == values["service"]), None)
-        say_(_("服务"), values["service"] + (f" · {service['text']}" if service and is_english() and service["text"] else ""))
+        say_(_("系统做什么"), service(values["service"]))
     for name, expression in values.get("arguments", ()):
         say_(name, expression, is_code=True)
     for name, expression in values.get("sets", ()):

@@ -26,7 +26,7 @@ SHEET = {
     Role.QC_OFFICER: f"{WORK} {PLACES} {READS} {CASES} notice:take notice:read case:hold case:merge case:reopen case:journal conclusion:read "
     "rectification:read person:read",
     Role.MCH_HEAD: f"{WORK} {PLACES} {READS} {CASES} notice:read case:hold case:merge case:reopen case:journal conclusion:read rectification:read "
-    "person:read",
+    "person:read case:cancel case:steer procedure:approve procedure:measure",
     Role.INVESTIGATOR: f"{WORK} {PLACES} {READS} case:list case:read-assigned",  # assigned cases, identified
     Role.REDACTION_OFFICER: f"{WORK} {PLACES} {READS} case:list case:read-assigned",
     Role.COMMITTEE_CHAIR: f"{WORK} {READS} packet:read",  # de-identified
@@ -39,7 +39,7 @@ SHEET = {
     Role.ACCOUNTABILITY_OFFICER: f"{WORK} accountability:read rectification:read",  # the file, not opinions or votes
     Role.RECTIFICATION_OWNER: f"{WORK} rectification:read",  # that item and its reason
     Role.VERIFIER: f"{WORK} rectification:read",  # item, evidence
-    Role.PROCESS_ADMINISTRATOR: f"{READS} {PLACES} calendar:edit",  # no case content
+    Role.PROCESS_ADMINISTRATOR: f"{READS} {PLACES} calendar:edit procedure:edit procedure:deploy procedure:approve procedure:measure procedure:migrate",  # no case content
     Role.SYSTEM_ADMINISTRATOR: f"{PLACES} organisation:edit person:read person:edit incident:retry calendar:edit",  # accounts, no case content
     Role.SECURITY_ADMINISTRATOR: f"{PLACES} person:read role:appoint",
     Role.AUDIT_ADMINISTRATOR: f"{PLACES} person:read journal:read",

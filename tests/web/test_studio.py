@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,3 +245,22 @@ def test_a_diagram_goes_out_as_pdf(studio: Studio) -> None:
     answer = studio.person.get(f"/studio/{KEY}/picture/{MAIN}")
     assert (answer.status_code, answer.data[:5]) == (200, b"%PDF-")
     assert studio.person.get(f"/studio/{KEY}/picture/forms/chase.json").status_code == 404
+
+
+def test_a_diagram_from_elsewhere_is_told_what_does_not_run_and_turned_where_it_was_chosen(studio: Studio) -> None:
+    content = (Path(__file__).parents[1] / "engine" / "workflow" / "foreign" / "camunda_7.bpmn").read_bytes()
+    upload = {"files": [(io.BytesIO(content), "camunda_7.bpmn")], "csrf_token": studio.token}
+    answer = studio.person.client.post(f"/studio/{KEY}/import", data=upload)
+    address = f"/studio/{KEY}/turn/shared/camunda_7.bpmn"
+    assert (answer.status_code, answer.location) == (302, address)
+    page = studio.person.get(address).text
+    keys = re.findall(r'name="chosen" value="([^"]+)"', page)
+    assert keys
+    assert studio.person.post(address, [("chosen", keys[0])]).status_code == 302
+    turned = studio.read("files/shared/camunda_7.bpmn")["text"]
+    assert turned != content.decode()
+    left = re.findall(r'name="chosen" value="([^"]+)"', studio.person.get(address).text)
+    assert keys[0] not in left
+    assert studio.person.post(address, [("chosen", "no such offer")]).status_code == 302
+    assert studio.read("files/shared/camunda_7.bpmn")["text"] == turned
+    assert studio.person.get(f"/studio/{KEY}/turn/forms/chase.json").status_code == 404

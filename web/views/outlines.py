@@ -460,7 +460,7 @@ def _forms(names: Names) -> list[tuple[str, str]]:
 
 
 def _services(names: Names) -> list[tuple[str, str]]:
-    return [("", _("请选择"))] + [(entry["name"], entry["name"] + " · " + entry["text"]) for entry in names.host["services"]]
+    return [("", _("请选择")), *((entry["name"], outline_words.service(entry["name"])) for entry in names.host["services"])]
 
 
 def _processes(names: Names) -> list[tuple[str, str]]:

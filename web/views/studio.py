@@ -22,7 +22,7 @@ from wtforms.validators import InputRequired, Length, Regexp
 from engine import clock, drafts, drawings, organisations, procedures, profiles, vocabulary
 from engine.errors import Deployment, DraftLocked, DraftOutdated, FileUnfit, InvalidInput, NotFound
 from engine.permissions import Permission
-from engine.workflow import mending
+from engine.workflow import mending, translating
 from engine.workflow.checking import Complaint
 from models import Case, CaseKind, Person, Procedure, ProcedureApproval, ProcedureDraft, ProcedureVersion
 from web import documents, styled, words
@@ -374,6 +374,8 @@ def bring_in(key: str) -> ResponseReturnValue:
                 first = next((path for path in found if path.endswith(".bpmn")), next(iter(found)))
                 if request.accept_mimetypes.best == "application/json":
                     return {"revision": revision, "paths": sorted(found)}
+                if first.endswith(".bpmn") and translating.offers(found[first], _role_words()):
+                    return redirect(url_for("studio.turn", key=key, path=first))
                 return redirect(url_for("studio.edit", key=key, file=first))
         except (FileUnfit, DraftLocked, DraftOutdated) as error:
             problem = sentence(error)
@@ -401,6 +403,44 @@ def _uploaded() -> dict[str, bytes]:
             raise FileUnfit(name=name[:80])
         found[folder + stem + {"xml": ".bpmn", "form": ".json"}.get(ending.lower(), f".{ending.lower()}")] = content
     return drafts.checked(found)
+
+
+@views.route("/<key>/turn/<path:path>", methods=["GET", "POST"])
+@requires(Permission.PROCEDURE_EDIT)
+def turn(key: str, path: str) -> ResponseReturnValue:
+    """Tell what of a diagram from elsewhere does not run here, and turn what can be turned and was chosen."""
+    draft = drafts.get(g.session, key)
+    contents, spoken = drafts.files(g.session, draft), _role_words()
+    if path not in contents or not path.endswith(".bpmn"):
+        raise NotFound
+    form_keys = [other[6:-5] for other in contents if other.startswith("forms/")]
+    if request.method == "POST":
+        chosen = request.form.getlist("chosen")
+        try:
+            turned = translating.turn(contents[path], chosen, spoken, form_keys)
+        except mending.NotMended:
+            raise InvalidInput from None
+        drafts.save(g.session, g.actor, draft, {path: turned}, draft.revision, _("换成能运行的写法：%(count)s 处", count=len(chosen)))
+        flash(_("已换 %(count)s 处，可以撤销。", count=len(chosen)), "done")
+        contents[path] = turned
+        if not translating.offers(turned, spoken, form_keys):
+            return redirect(url_for("studio.edit", key=key, file=path))
+        return redirect(url_for("studio.turn", key=key, path=path))
+    offers = [
+        {"key": offer.key, "element": offer.element, "text": say(offer.what, dict(offer.fields))}
+        for offer in translating.offers(contents[path], spoken, form_keys)
+    ]
+    findings = [finding for finding in _findings(contents) if finding["file"] == path]
+    return render_template("studio/turn.html", key=key, path=path, procedure=draft.procedure, offers=offers, findings=findings)
+
+
+def _role_words() -> dict[str, str]:
+    """Return the role that each of its names stands for, in both languages."""
+    found: dict[str, str] = {}
+    for language in ("en", "zh_Hans_CN"):
+        with force_locale(language):
+            found |= {str(name): role.value for role, name in words.ROLES.items()}
+    return found
 
 
 # ── deploying ──
