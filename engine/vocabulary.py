@@ -96,8 +96,10 @@ def of_files(files: Mapping[str, bytes]) -> dict[str, Any]:
         for node in root.iter(etree.Element):
             if not isinstance(node.tag, str) or not node.tag.startswith(f"{{{BPMN}}}") or local(node) not in reading.FLOW_NODES:
                 continue
-            name = node.get("name") or node.get("id", "")
-            steps.append({"id": node.get("id", ""), "name": name, "name_en": node.get(f"{{{PS}}}name_en", ""), "kind": local(node), "file": path})
+            name: str = node.get("name") or node.get("id") or ""
+            steps.append(
+                {"id": node.get("id", ""), "name": name or "", "name_en": node.get(f"{{{PS}}}name_en") or "", "kind": local(node), "file": path}
+            )
             for found, kind in _set_by(node):
                 variables.setdefault(found, {"name": found, "from": name, "kind": kind})
     listed = []

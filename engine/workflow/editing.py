@@ -17,6 +17,7 @@ from engine.workflow.reading import BPMN, FLOW_NODES, PS, extensions, local
 from engine.workflow.redrawing import GAP, Box, Picture, room, size
 
 MAX_TEXT = 4000
+MAX_ELEMENTS = 400  # as many as a diagram may have to be deployed
 MAX_ROWS = 60
 TASKS = ("userTask", "serviceTask", "scriptTask", "businessRuleTask", "callActivity")
 GATEWAYS = ("exclusiveGateway", "parallelGateway", "inclusiveGateway")
@@ -369,6 +370,8 @@ class Edit:
                     self.nodes[identifier] = node
                 elif local(node) == "sequenceFlow":
                     self.flows[identifier] = node
+        if len(self.nodes) > MAX_ELEMENTS:
+            raise EditRefused(N_("一张图最多 %(most)s 个元素。"), most=MAX_ELEMENTS)
         self.picture = Picture(self.root)
         self.touched: list[str] = []
 

@@ -283,7 +283,10 @@ def move(content: bytes, element: str, flow: str) -> Edited:
 
 def movable(content: bytes) -> dict[str, tuple[str, str]]:
     """Return the steps that can be moved, each with the flow on which it goes when moved one step up, and one step down; empty where it cannot."""
-    edit = Edit(content, ())
+    try:
+        edit = Edit(content, ())
+    except EditRefused:  # too large
+        return {}
     found: dict[str, tuple[str, str]] = {}
     for element, node in edit.nodes.items():
         into, out = edit.into(element), edit.out(element)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -688,6 +689,8 @@ class _Way:
         if self.frame is not None and picture.lanes.get(process):
             self.frame = Box(self.frame.x + 30, self.frame.y, self.frame.width - 30, self.frame.height)
         self.costs: dict[tuple[int, int, int], float] = {}
+        self.stretches: dict[tuple[float, bool], tuple[list[tuple[float, float]], list[tuple[float, float]]]] = {}
+        self.across_lines = {True: sorted(self.upright), False: sorted(self.level)}
 
     def find(self) -> list[Point] | None:
         """Return the points of the way, None if there is none."""
@@ -815,17 +818,14 @@ class _Way:
 
     def _measured(self, a: float, b: float, c: float, d: float) -> float:
         """Return what the piece from one crossing to the next costs; infinite through a node."""
-        piece = Box(a, b, c - a, d - b)
-        for box in self.boxes:
-            if piece.meets(box.grown(NEAR)):
-                return math.inf
-        cost = (c - a) + (d - b)
-        for words in self.words:
-            if piece.meets(words.grown(2)):
-                cost += _WORDS
         is_level = b == d
-        along, across = (self.level, self.upright) if is_level else (self.upright, self.level)
         low, high, line = (a, c, b) if is_level else (b, d, a)
+        blocked, written = self._on(line, is_level)
+        if any(start < high and low < end for start, end in blocked):
+            return math.inf
+        cost = high - low
+        cost += _WORDS * sum(1 for start, end in written if start < high and low < end)
+        along, across = (self.level, self.upright) if is_level else (self.upright, self.level)
         for start, end, shares in along.get(line, ()):
             common = min(end, high) - max(start, low)
             if common > 0:
@@ -834,14 +834,27 @@ class _Way:
             for start, end, shares in along.get(other, ()):
                 if min(end, high) - max(start, low) > 0 and not shares:
                     cost += _BEND
-        for other, pieces in across.items():
-            if low < other <= high:
-                for start, end, shares in pieces:
-                    if start < line < end:
-                        cost += _CROSS / 3 if shares else _CROSS
+        lines = self.across_lines[is_level]
+        for other in lines[bisect_right(lines, low) : bisect_right(lines, high)]:
+            for start, end, shares in across[other]:
+                if start < line < end:
+                    cost += _CROSS / 3 if shares else _CROSS
         if is_level and line in self.edges:
             cost += 2 * _BEND
         return max(cost, 0.5)
+
+    def _on(self, line: float, is_level: bool) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+        """Return the stretches of a line that nodes block, and those on which words stand."""
+        key = line, is_level
+        if key not in self.stretches:
+            blocked = [box.grown(NEAR) for box in self.boxes]
+            written = [words.grown(2) for words in self.words]
+            if is_level:
+                found = tuple([(box.x, box.right) for box in boxes if box.y < line < box.bottom] for boxes in (blocked, written))
+            else:
+                found = tuple([(box.y, box.bottom) for box in boxes if box.x < line < box.right] for boxes in (blocked, written))
+            self.stretches[key] = found[0], found[1]
+        return self.stretches[key]
 
 
 def _around(picture: Picture, node: str) -> set[str]:
