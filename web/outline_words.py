@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import pgettext
+from flask_babel import lazy_pgettext, pgettext
 
 from engine import codes, vocabulary
 from engine.forms import Field, Form, UnreadableForm, parse
@@ -88,7 +88,7 @@ DRAWN: Mapping[str, Any] = {
     "messageFlow": _l("消息的连线"),
 }
 OPERATORS: Mapping[str, Any] = {
-    "=": _l("是"),
+    "=": lazy_pgettext("compares", "是"),
     "!=": _l("不是"),
     ">": _l("大于"),
     "<": _l("小于"),

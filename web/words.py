@@ -194,7 +194,7 @@ def message_text(kind: str, detail: Mapping[str, Any], step: str) -> str:
         "crossed": _("约谈督查档案 %(number)s 已移交，只含规定的内容。请按程序办理。", number=detail.get("accountability", "")),
         "recused": _("您已回避，评审资料 %(number)s 已收回，不必再办。", number=detail.get("packet", "")),
         "told": _("有一步到时还没有办，请催办。")
-        if str(detail.get("what", "")).endswith("_late")
+        if str(detail.get("what", "")).endswith(("overdue", "_late"))
         else str(TOLD.get(detail.get("what", ""), _("个案有新情况。"))),
     }
     return texts.get(kind, _("有新情况。"))
@@ -366,6 +366,8 @@ ACTIONS: Mapping[str, Any] = {
     "procedure:activate": _l("启用流程"),
     "procedure:approve": _l("批准流程新版"),
     "procedure:draft": _l("开始修改流程"),
+    "trial:start": _l("部署前试走"),
+    "trial:stop": _l("停止试走"),
     "procedure:refuse": _l("不批准流程新版"),
     "procedure:take-over": _l("接手流程草稿"),
     "procedure:throw-away": _l("丢弃流程草稿"),

@@ -165,6 +165,7 @@ class Picture:
                     self.names[identifier] = node.get("name", "")
                 elif kind == "flowNodeRef" and parent is not None:
                     self.lane_of[(node.text or "").strip()] = parent.get("id", "")
+        self.parts = set(self.within.values())
 
     # ── room ──
 
@@ -356,7 +357,7 @@ class Picture:
 
     def _is_part(self, name: str) -> bool:
         """Tell whether other nodes are drawn inside this one."""
-        return name in self.within.values()
+        return name in self.parts
 
     # ── ways ──
 
@@ -690,6 +691,7 @@ class _Way:
             self.frame = Box(self.frame.x + 30, self.frame.y, self.frame.width - 30, self.frame.height)
         self.costs: dict[tuple[int, int, int], float] = {}
         self.stretches: dict[tuple[float, bool], tuple[list[tuple[float, float]], list[tuple[float, float]]]] = {}
+        self.grown = [box.grown(NEAR) for box in self.boxes], [words.grown(2) for words in self.words]
         self.across_lines = {True: sorted(self.upright), False: sorted(self.level)}
 
     def find(self) -> list[Point] | None:
@@ -847,8 +849,7 @@ class _Way:
         """Return the stretches of a line that nodes block, and those on which words stand."""
         key = line, is_level
         if key not in self.stretches:
-            blocked = [box.grown(NEAR) for box in self.boxes]
-            written = [words.grown(2) for words in self.words]
+            blocked, written = self.grown
             if is_level:
                 found = tuple([(box.x, box.right) for box in boxes if box.y < line < box.bottom] for boxes in (blocked, written))
             else:

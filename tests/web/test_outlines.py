@@ -338,3 +338,14 @@ def test_a_broken_form_or_table_is_told_and_nothing_falls(path: str, writer: Any
     page = writer.get(f"/studio/maternal_death/outline/{path}")
     assert page.status_code == 200
     assert html.fromstring(page.text).xpath("//*[@role='alert']")
+
+
+def test_conditions_are_told_in_the_words_of_the_form_in_both_languages(browse: Any) -> None:
+    person = browse("liucheng")
+    page = person.get("/procedures/maternal_death/versions/1/outline?file=shared/report.bpmn").text
+    assert re.search(r"9?c?\s*移交（如果 “[^”]+” 是 [^\"）]*[\u4e00-\u9fff]", page), "the question and the answer, not their codes"
+    person.post("/account/language", {"language": "en", "back": "/"})
+    english = person.get("/procedures/maternal_death/versions/1/outline?file=shared/report.bpmn").text
+    assert re.search(r"transfer \(if “[^”]+” is [A-Za-z]", english)
+    main = html.fromstring(english).xpath("//main")[0].text_content()
+    assert "Back to step" in main

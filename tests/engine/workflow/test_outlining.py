@@ -455,3 +455,42 @@ def test_a_discussion_within_72_hours_with_an_escalation_is_fit_to_deploy() -> N
     )
     late = edits.add_deadline(step.content, step.element, "facility_discussion", "case.event_at", chase, taken=taken)
     assert [str(entry) for entry in procedures.check({**files, "maternal_death.bpmn": late.content}) if entry.level == "error"] == []
+
+
+FOREIGN = sorted(path for path in (Path(__file__).parent / "foreign").rglob("*.bpmn"))
+
+
+def test_diagrams_of_others_are_told_and_edited_without_a_fall() -> None:
+    """Whatever another tool drew is told whole, and an edit either works or is refused in a sentence."""
+    assert FOREIGN
+    for path in FOREIGN:
+        content, luck = path.read_bytes(), random.Random(path.name)
+        try:
+            outline = outlining.read(content, path.name)
+        except UnreadableDiagram:
+            continue
+        nodes, flows = missing(content)
+        stray = {way.flow for _step, way in outline.ways()}
+        assert not nodes, path.name
+        assert not {flow for flow, count in flows.items() if count < 0}, (path.name, stray)
+        ways = [way for _step, way in outline.ways()]
+        for _ in range(3):
+            if not ways:
+                break
+            try:
+                edited = edits.add_step(content, Spot(flow=luck.choice(ways).flow), New(name="新的一步", name_en="New"))
+                etree.fromstring(edited.content)
+                assert outlining.read(edited.content).find("new") is not None, path.name
+                edits.remove(edited.content, "new")
+                edits.movable(content)
+            except EditRefused:
+                continue
+
+
+def test_a_diagram_larger_than_may_be_deployed_is_read_but_not_edited() -> None:
+    tasks = "".join(f'<b:userTask id="t{n}"/><b:sequenceFlow id="f{n}" sourceRef="t{n}" targetRef="t{n + 1}"/>' for n in range(450))
+    content = f'<b:definitions xmlns:b="{BPMN}"><b:process id="p">{tasks}<b:endEvent id="t450"/></b:process></b:definitions>'.encode()
+    assert len(list(outlining.read(content).steps())) == 451
+    assert edits.movable(content) == {}
+    with pytest.raises(EditRefused):
+        edits.add_step(content, Spot(flow="f3"), New(name="x"))

@@ -87,6 +87,7 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
   });
   const size = new ResizeObserver(() => canvas.resized());
   size.observe(place);
+  events.on('palette.changed', describe);
   quiet = false;
   if (!drawn && !readOnly) onChange();
   describe();
@@ -96,6 +97,17 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
   function called(element) {
     const process = element.businessObject.calledElement;
     return (known.processes ?? []).find(({ id }) => id === process)?.file ?? `shared/${process}.bpmn`;
+  }
+
+  /** Show everything, beside the palette and not under it. */
+  function whole() {
+    canvas.zoom('fit-viewport', 'auto');
+    const { inner, outer } = canvas.viewbox();
+    const palette = place.querySelector('.djs-palette')?.getBoundingClientRect();
+    const beside = palette?.width ? palette.right - place.getBoundingClientRect().left + 10 : 0;
+    const scale = Math.min(canvas.zoom(), ((outer.width - beside) * 0.98) / inner.width);
+    const width = outer.width / scale, height = outer.height / scale;
+    canvas.viewbox({ x: inner.x - beside / scale, y: inner.y + inner.height / 2 - height / 2, width, height });
   }
 
   function fit() {
@@ -115,6 +127,7 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
     const palette = place.querySelector('.djs-palette-entries');
     palette?.setAttribute('role', 'toolbar');
     palette?.setAttribute('aria-label', translate('Palette'));
+    for (const entry of palette?.querySelectorAll('.entry') ?? []) entry.title = entry.getAttribute('aria-label') ?? '';
     const map = place.querySelector('.djs-minimap');
     map?.setAttribute('aria-hidden', 'true');
   }
@@ -169,7 +182,7 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
     undo() { if (!stack.canUndo()) return false; stack.undo(); return true; },
     redo() { if (!stack.canRedo()) return false; stack.redo(); return true; },
     zoom(how) {
-      if (how === 'fit') canvas.zoom('fit-viewport', 'auto');
+      if (how === 'fit') whole();
       else if (how === 'one') canvas.zoom(1, 'auto');
       else canvas.zoom(Math.min(MAX, Math.max(MIN, canvas.zoom() * (how === 'in' ? 1.25 : 0.8))), 'auto');
       return canvas.zoom();
@@ -178,11 +191,13 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
     minimap(open) { const map = modeler.get('minimap'); map.toggle(open); return map.isOpen(); },
     simulate(active) {
       modeler.get('toggleMode').toggleMode(active);
+      const [start] = registry.filter((entry) => is(entry, 'bpmn:StartEvent') && entry.type !== 'label');
+      if (active && start) canvas.scrollToElement(start, { top: 160, right: 200, bottom: 160, left: 160 });
       const palette = place.querySelector('.djs-palette-entries');
       palette?.setAttribute('aria-label', translate('Palette'));
       return active;
     },
-    find() { modeler.get('searchPad').toggle(); },
+    find() { setTimeout(() => modeler.get('searchPad').open()); }, // the click that asks for it would close it
     focus() { canvas.focus(); },
     /** Replace the names that expressions may use, after a form or table was changed. */
     learn(found) { known = found; cache.clear(); events.fire('propertiesPanel.providersChanged'); },

@@ -3,6 +3,7 @@ import { assign } from 'min-dash';
 import ContextPadProvider from 'bpmn-js/lib/features/context-pad/ContextPadProvider';
 import PaletteProvider from 'bpmn-js/lib/features/palette/PaletteProvider';
 import { is } from 'bpmn-js/lib/util/ModelUtil';
+import CommandInterceptor from 'diagram-js/lib/command/CommandInterceptor';
 
 // Names of bpmn-js's menu entries, without the prefix of the menu.
 const RUNS = new Set([
@@ -17,7 +18,7 @@ const RUNS = new Set([
 ]);
 const MARKERS = new Set(['toggle-parallel-mi', 'toggle-sequential-mi', 'toggle-non-interrupting']);
 const NOT_DRAWN = ['create.task', 'create.data-object', 'create.data-store', 'create.group', 'create.intermediate-event'];
-const LAST = 100, GAP = 50;
+const LAST = 100, GAP = 50, BEFORE_DROP = 1500, READABLE = 0.8;
 
 export function runs(entry) {
   return RUNS.has(entry.replace(/^(append|create)-/, '').replace(/^replace-with-/, ''));
@@ -66,10 +67,24 @@ class Palette extends PaletteProvider {
 }
 
 class Pad extends ContextPadProvider {
-  static $inject = [...ContextPadProvider.$inject];
+  static $inject = [...ContextPadProvider.$inject, 'room'];
+
+  constructor(...services) {
+    super(...services);
+    this._room = services[ContextPadProvider.$inject.length];
+  }
 
   getContextPadEntries(element) {
     const entries = super.getContextPadEntries(element);
+    if (is(element, 'bpmn:SequenceFlow') && element.waypoints) {
+      return {
+        'insert.user-task': {
+          group: 'model', className: 'bpmn-icon-user-task', title: this._translate('Put a step in here'),
+          action: { click: () => this._room.put(element, this._elementFactory.createShape({ type: 'bpmn:UserTask' })) },
+        },
+        ...entries,
+      };
+    }
     for (const name of Object.keys(entries)) if (/^append\.(receive|message|condition|signal|compensation|timer)/.test(name)) delete entries[name];
     if (entries.replace) {
       entries.replace.action.click = (event, target) => {
@@ -110,6 +125,70 @@ class Kinds {
   }
 }
 
+/** What is put into a line gets room there: the rest moves on, and nothing lies on something else. */
+class Room extends CommandInterceptor {
+  static $inject = ['eventBus', 'bpmnRules', 'spaceTool', 'elementRegistry', 'modeling', 'canvas'];
+
+  constructor(eventBus, rules, spaceTool, registry, modeling, canvas) {
+    super(eventBus);
+    Object.assign(this, { eventBus, spaceTool, registry, modeling, canvas });
+    this.preExecute('shape.create', BEFORE_DROP, (context) => {
+      const { shape, parent, position } = context;
+      if (!parent?.waypoints || !is(parent, 'bpmn:SequenceFlow') || !is(shape, 'bpmn:FlowNode') || !rules.canInsert(shape, parent)) return;
+      context.position = this.make(parent, shape, position);
+    }, true);
+  }
+
+  /** Put a shape into a line, show it and ask for its name. */
+  put(flow, shape) {
+    if (this.canvas.zoom() < READABLE) this.canvas.zoom(READABLE);
+    const made = this.modeling.createShape(shape, middle(longest(flow)), flow);
+    this.canvas.scrollToElement(made, { top: 80, right: 140, bottom: 140, left: 120 });
+    this.eventBus.fire('autoPlace.end', { shape: made });
+    return made;
+  }
+
+  /** Make room in the part of a line that is nearest to a point; return where the shape belongs. */
+  make(flow, shape, point) {
+    const [from, to] = nearest(flow, point);
+    const along = Math.abs(from.x - to.x) >= Math.abs(from.y - to.y) ? 'x' : 'y';
+    const first = Math.min(from[along], to[along]), length = Math.abs(from[along] - to[along]);
+    const size = along === 'x' ? shape.width : shape.height;
+    const missing = Math.round(size + 2 * GAP - length);
+    if (missing > 0) this.open(along, first + 1, missing);
+    const centre = { ...from };
+    centre[along] = first + Math.max(length, size + 2 * GAP) / 2;
+    return centre;
+  }
+
+  /** Move everything beyond a coordinate away from it. */
+  open(along, start, by) {
+    const all = this.registry.filter((entry) => entry.parent && !entry.waypoints && !entry.labelTarget);
+    const { movingShapes, resizingShapes } = this.spaceTool.calculateAdjustments(all, along, by, start);
+    this.spaceTool.makeSpace(movingShapes, resizingShapes, along === 'x' ? { x: by, y: 0 } : { x: 0, y: by }, along === 'x' ? 'e' : 's', start);
+  }
+}
+
+function parts({ waypoints }) {
+  return waypoints.slice(1).map((point, index) => [waypoints[index], point]);
+}
+
+const middle = ([from, to]) => ({ x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 });
+
+function longest(flow) {
+  const long = ([from, to]) => Math.hypot(to.x - from.x, to.y - from.y);
+  return parts(flow).reduce((best, part) => (long(part) > long(best) ? part : best));
+}
+
+function nearest(flow, { x, y }) {
+  const away = ([from, to]) => {
+    const squared = (to.x - from.x) ** 2 + (to.y - from.y) ** 2 || 1;
+    const share = Math.max(0, Math.min(1, ((x - from.x) * (to.x - from.x) + (y - from.y) * (to.y - from.y)) / squared));
+    return Math.hypot(x - from.x - share * (to.x - from.x), y - from.y - share * (to.y - from.y));
+  };
+  return parts(flow).reduce((best, part) => (away(part) < away(best) ? part : best));
+}
+
 /** A step has one way on. What is appended to one that has it already is put in between, and the rest makes room. */
 class Insert {
   static $inject = ['autoPlace', 'modeling', 'spaceTool', 'eventBus', 'elementRegistry', 'commandStack'];
@@ -147,7 +226,8 @@ class Insert {
 }
 
 export default {
-  __init__: ['menus', 'kinds', 'insert'],
+  __init__: ['menus', 'kinds', 'insert', 'room'],
+  room: ['type', Room],
   insert: ['type', Insert],
   menus: ['type', Menus],
   kinds: ['type', Kinds],
