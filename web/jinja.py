@@ -21,6 +21,8 @@ from web.places import back_here
 if TYPE_CHECKING:
     from web import Application
 
+_MENU = {"trials": "studio", "version_changes": "studio", "bottlenecks": "procedures", "manuals": "procedures"}
+"""The area under which the menu shows another."""
 _OWN_PLACES = ("notices.new",)  # in the menu beside the list of their area
 
 
@@ -228,7 +230,8 @@ def here(endpoint: str) -> Markup:
     """Return the attribute that marks the current place in a menu."""
     now_at = request.endpoint or ""
     of_its_own = now_at in _OWN_PLACES or endpoint in _OWN_PLACES
-    is_here = now_at == endpoint if of_its_own else now_at.split(".")[0] == endpoint.split(".")[0]
+    area = now_at.split(".")[0]
+    is_here = now_at == endpoint if of_its_own else _MENU.get(area, area) == endpoint.split(".")[0]
     return Markup('aria-current="page"') if is_here else Markup("")
 
 

@@ -160,7 +160,7 @@ RULES: dict[str, Rule] = {
     "unknown_form": _error(N_("没有叫“%(form)s”的表单。"), N_("选一张有的表单，或新建一张。")),
     "no_name": _error(N_("任务没有名称，办理的人看不懂。"), N_("写上名称：做什么。")),
     "no_english": _warning(N_("没有英文名称。"), N_("写上英文名称。")),
-    "no_source": _warning(N_("没有写规则的来源。"), N_("在说明里写一句“来源：……”。")),
+    "no_source": _warning(N_("没有写规则的来源。"), N_("在“依据”里写明哪个文件哪一条，例如“来源：县级规定第 6 条”。")),
     "unknown_limit": _error(N_("地方参数里没有时限“%(limit)s”。"), N_("从列表里选一个时限，或先在地方参数里加上。")),
     "unknown_value": _error(N_("地方参数里没有“%(name)s”。"), N_("改成地方参数里有的名称，或先在地方参数里加上。")),
     "unknown_fact": _warning(N_("个案没有“%(name)s”，算出来是空的。"), N_("从列表里选：kind、state、event_at、clock_start、opened_at……")),

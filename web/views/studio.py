@@ -483,6 +483,8 @@ def deploy(key: str) -> ResponseReturnValue:
                 flash(told % {"number": version.number}, "done")
                 return redirect(url_for("procedures.show", key=key, number=version.number))
     errors = [complaint for complaint in complaints if complaint.level == "error"]
+    base_files = drafts.base_files(g.session, draft)
+    changed = [path for path in {*contents, *base_files} if contents.get(path) != base_files.get(path)]
     return render_template(
         "studio/deploy.html",
         key=key,
@@ -494,9 +496,8 @@ def deploy(key: str) -> ResponseReturnValue:
         needs_approval=needs_approval,
         base=draft.base_version,
         open_cases=_open_cases(draft.base_version),
-        changed=sum(
-            1 for path in {*contents, *drafts.base_files(g.session, draft)} if contents.get(path) != drafts.base_files(g.session, draft).get(path)
-        ),
+        changed=len(changed),
+        unchanged=draft.base_version is not None and not changed,
     ), 422 if form.errors or (errors and request.method == "POST") else 200
 
 

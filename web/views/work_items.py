@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -537,6 +538,8 @@ def _hand_in(opened: work_items.Opened, filled: Filled, key: str) -> ResponseRet
         g.session.rollback()
         _keep(item_id, values)
         return error_page(409, _("没有提交"), sentence(error), item_id=item_id)
+    except (sa.exc.OperationalError, sa.exc.InterfaceError):  # no room, or no answer: the page carries what was typed
+        raise
     except Exception as error:
         g.session.rollback()
         number = incidents.keep_hand_in(application().sessions, g.actor, item_id, values, key, error)

@@ -56,6 +56,7 @@ const SECTIONS = { words: 'Words', kept: 'What is kept', asked: 'When it is aske
 
 const get = (object, path) => path.split('.').reduce((value, step) => value?.[step], object);
 let counter = 0;
+const SETTLED_MS = 150; // by then the drawing has been drawn again
 
 export function panel(place, { editor, names, readOnly, say, act, variables }) {
   const modeling = editor.get('modeling');
@@ -97,8 +98,19 @@ export function panel(place, { editor, names, readOnly, say, act, variables }) {
     if (component.type === 'datetime' && where === 'subtype') Object.assign(changed, moment(component, component.label ?? component.dateLabel ?? component.timeLabel, value));
     if (where === 'valuesKey' && value) changed.values = undefined;
     if (where === 'values' && value) changed.valuesKey = undefined;
+    edit(component, changed);
+  }
+
+  // The drawing takes the focus to a component that changes: whoever writes in the panel keeps it.
+  function edit(component, changes) {
     mine = true;
-    try { modeling.editFormField(component, changed); } finally { mine = false; }
+    try { modeling.editFormField(component, changes); } finally { mine = false; }
+    const writing = () => (place.contains(document.activeElement) ? document.activeElement : null);
+    let held = writing();
+    if (!held) return;
+    const back = (event) => { if (held.isConnected && event.target.closest('.fjs-element')) held.focus({ preventScroll: true }); else if (place.contains(event.target)) held = event.target; };
+    document.addEventListener('focusin', back);
+    setTimeout(() => document.removeEventListener('focusin', back), SETTLED_MS);
   }
 
   // The drawing shows the labels of the parts of a moment, the server the label.
@@ -111,8 +123,7 @@ export function panel(place, { editor, names, readOnly, say, act, variables }) {
     const next = { ...(form.pingshen ?? {}), ...changes };
     for (const [name, value] of Object.entries(next)) if (value === undefined) delete next[name];
     if (JSON.stringify(next) === JSON.stringify(form.pingshen ?? {})) return;
-    mine = true;
-    try { modeling.editFormField(form, { pingshen: next }); } finally { mine = false; }
+    edit(form, { pingshen: next });
   }
 
   // ── controls ──
@@ -142,7 +153,7 @@ export function panel(place, { editor, names, readOnly, say, act, variables }) {
       if (wrong) control.reportValidity(); else write(control.value);
     });
     control.addEventListener('input', save);
-    control.addEventListener('change', () => { save(); save.flush(); });
+    control.addEventListener('change', () => { save(); setTimeout(() => save.flush()); }); // once the focus has moved on
     return row(label, control, { hint });
   }
 
@@ -184,7 +195,7 @@ export function panel(place, { editor, names, readOnly, say, act, variables }) {
             const write = () => set(component, 'values', (component.values ?? []).map((other, at) => (at === index ? tidied({ ...other, [name]: control.value }) : other)));
             const save = typed(write);
             control.addEventListener('input', save);
-            control.addEventListener('change', () => { save(); save.flush(); });
+            control.addEventListener('change', () => { save(); setTimeout(() => save.flush()); }); // once the focus has moved on
             return control;
           }),
           readOnly ? null : el('button', { type: 'button', class: 'btn btn-s btn-quiet', 'aria-label': say('Remove value {number}', { number: index + 1 }), onclick: () => put(list.filter((_, at) => at !== index)) }, '✕'))),
@@ -215,8 +226,7 @@ export function panel(place, { editor, names, readOnly, say, act, variables }) {
     const hint = name === 'path' && component.type === 'group' ? say('Empty: the answers stand beside those outside.') : say('Never change it once cases have run.');
     return text(label, component[name], (value) => {
       if (value === (component[name] ?? '')) return;
-      mine = true;
-      try { modeling.editFormField(component, { [name]: value || undefined }); } finally { mine = false; }
+      edit(component, { [name]: value || undefined });
     }, { hint, check: (value) => claimable(component, name, value) });
   }
 
@@ -266,6 +276,8 @@ export function panel(place, { editor, names, readOnly, say, act, variables }) {
     }
   }
 
+  const marked = (where, made) => { made.dataset.where = where; return made; };
+
   // Moving keeps the button under the finger.
   function again(run) {
     const label = document.activeElement?.textContent;
@@ -288,7 +300,7 @@ export function panel(place, { editor, names, readOnly, say, act, variables }) {
       el('fieldset', { class: 'fp-section' }, el('legend', {}, say('Words')),
         text(say('Title'), kept().title, (value) => ours({ title: value })),
         text(say('Title in English'), kept().title_en, (value) => ours({ title_en: value })),
-        text(say('Source of the rule'), kept().source, (value) => ours({ source: value }), { long: true, hint: say('The sheet or rule it comes from.') })),
+        marked('source', text(say('Source of the rule'), kept().source, (value) => ours({ source: value }), { long: true, hint: say('The sheet or rule it comes from.') }))),
       el('fieldset', { class: 'fp-section' }, el('legend', {}, say('Who reads it')),
         choice(say('Audience'), kept().audience ?? 'case', AUDIENCES.map((name) => [name, say(`audience ${name}`)]), (value) => ours({ audience: value }), (name) => say(`audience ${name} text`)),
         ...['no_identifiers', 'no_subject'].map((name) => tick(say(`check ${name}`), (kept().checks ?? []).includes(name), (on) => {
@@ -365,15 +377,22 @@ export function panel(place, { editor, names, readOnly, say, act, variables }) {
     const chosen = selection.get();
     const next = chosen && chosen.type !== 'default' ? chosen : null;
     clear();
+    const isOther = shown?.id !== next?.id;
     shown = next;
     if (next) field(next); else form();
-    place.scrollTop = 0;
+    if (isOther) (place.closest('.st-panel') ?? place).scrollTop = 0;
   }
 
   show();
   return {
     show,
     flush,
+    /** Go to where one begins to write: the words of a component that was just added, or another control. */
+    begin(where = "[data-where='label'], [data-where='text']") {
+      const control = place.querySelector(`:is(${where}) :is(input, textarea)`);
+      control?.focus();
+      control?.select();
+    },
     /** After a step: another one than that of this panel is shown anew. */
     refresh() {
       if (mine) {

@@ -129,8 +129,12 @@ export async function open(place, { path, text: given, key, names = {}, readOnly
       const index = parent === chosen || !chosen ? parent.components?.length ?? 0 : parent.components.indexOf(chosen) + 1;
       const attributes = { type };
       if (INPUTS.has(type) || type === 'expression') attributes.key = fresh(parent, type === 'expression' ? 'computed' : type);
+      if (type === 'textfield' || type === 'textarea') attributes.properties = { id: 'N' }; // free words may name anybody: open only by a choice
+      if (type === 'datetime') Object.assign(attributes, { label: say('Date'), dateLabel: say('Date') });
       if (type === 'dynamiclist') { attributes.path = fresh(parent, 'rows'); attributes.isRepeating = undefined; }
-      return editor.get('modeling').addFormField(attributes, parent, index);
+      const made = editor.get('modeling').addFormField(attributes, parent, index);
+      requestAnimationFrame(() => side?.begin());
+      return made;
     },
     move(field, step) {
       const registry = editor.get('formFieldRegistry');
@@ -266,7 +270,7 @@ export async function open(place, { path, text: given, key, names = {}, readOnly
       views.choose('design');
       await draw();
       const field = find(name);
-      if (field) editor.get('selection').set(field); else side?.rule(name);
+      if (field) editor.get('selection').set(field); else if (name) side?.rule(name); else { editor.get('selection').clear(); side?.begin("[data-where='source']"); }
       return Boolean(field);
     },
     undo: step('undo'),

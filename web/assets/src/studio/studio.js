@@ -210,7 +210,8 @@ function start(page) {
   function line(finding) {
     const { level, file, element, text, mend, fix } = finding;
     const target = files.some(({ path }) => path === file) ? file : null;
-    const where = make('span', { class: 'st-where muted' }, nameOf(file), element ? make('span', { class: 'code' }, ` ${element}`) : '');
+    const label = file === open?.path && element ? open.editor.label?.(element) : undefined;
+    const where = make('span', { class: 'st-where muted' }, nameOf(file), element ? (label ? make('span', { title: element }, t(' · “{label}”', { label })) : make('span', { class: 'code' }, ` ${element}`)) : '');
     return make('li', { 'data-element': element ?? '', 'data-file': file ?? '' },
       icon(level === 'error' ? 'x' : 'info', level === 'error' ? t('To mend') : t('Suggestion')),
       make('div', {}, make('b', {}, text), mend ? make('span', {}, ` ${mend}`) : '', ' ', where),
@@ -308,7 +309,7 @@ function start(page) {
 
   /** Open a file at an element; what is drawn in the one before is sent first. */
   async function go(path, element) {
-    if (path === open?.path) { if (element) open.editor.reveal(element); note(path, element, true); return; }
+    if (path === open?.path) { open.editor.reveal(element); note(path, element, true); return; }
     clearTimeout(saveTimer);
     await collect().catch(() => undefined);
     save();
@@ -373,7 +374,7 @@ function start(page) {
       editor.onZoom?.((scale) => { at('zoom').textContent = `${Math.round(scale * 100)}%`; });
       document.title = `${nameOf(path)} · ${page.dataset.title}`;
       for (const other of tree.querySelectorAll('a[data-path]')) {
-        if (other.dataset.path === path) { other.setAttribute('aria-current', 'page'); other.closest('details').open = true; } else other.removeAttribute('aria-current');
+        if (other.dataset.path === path) { other.setAttribute('aria-current', 'page'); other.closest('details').open = true; other.scrollIntoView({ block: 'nearest' }); } else other.removeAttribute('aria-current');
       }
       editor.markers?.(findings.filter((finding) => finding.file === path));
       if (element) editor.reveal(element);
@@ -458,6 +459,7 @@ function start(page) {
     const { text: manifest } = await ask('files/procedure.toml');
     form.closest('dialog').close();
     form.reset();
+    proposed = '';
     await rewrite({ [made.path]: made.text, 'procedure.toml': withKey(manifest, made.list, given.key) }, made.path);
   }
 
@@ -608,9 +610,9 @@ function start(page) {
   const ACTS = {
     undo: () => turn(true), redo: () => turn(false), in: () => open?.editor.zoom('in'), out: () => open?.editor.zoom('out'), fit: () => open?.editor.zoom('fit'), one: () => open?.editor.zoom('one'),
     minimap: (button) => button.setAttribute('aria-pressed', String(open.editor.minimap(button.getAttribute('aria-pressed') !== 'true'))),
-    simulate: (button) => { const on = button.getAttribute('aria-pressed') !== 'true'; open.editor.simulate(on); button.setAttribute('aria-pressed', String(on)); page.classList.toggle('is-simulating', on); },
+    simulate: (button) => { const on = button.getAttribute('aria-pressed') !== 'true'; open.editor.simulate(on); button.setAttribute('aria-pressed', String(on)); page.classList.toggle('is-simulating', on); if (on) tell('half', t('Press the triangle at a start: a mark walks along the lines. Press an arrow at a diamond to choose its way, and a triangle at a step to go on. Nothing is saved.'), [[t('End the simulation'), () => { hush(); ACTS.simulate(button); }]]); else hush(); },
     svg: picture, print, find: () => open?.editor.find?.(), keys: () => document.getElementById('st-keys').showModal(), take: () => beat(true),
-    new: () => document.getElementById('st-new').showModal(), remove: takeAway,
+    new: () => { document.getElementById('st-new').showModal(); document.getElementById('st-new-name').focus(); }, remove: takeAway,
     save: () => save(), mendall: () => mendAll(findings.filter(({ fix, level }) => level === 'error' && fix && !fix.choices).map(({ fix }) => fix)),
   };
   page.addEventListener('click', (event) => {
@@ -620,6 +622,19 @@ function start(page) {
     else ACTS[button.dataset.act]?.(button);
   });
   at('search').addEventListener('input', showTree);
+  // A key is worked out of the English name as long as nobody writes one.
+  const words = document.getElementById('st-new-en'), keyField = document.getElementById('st-new-key');
+  let proposed = '';
+  for (const input of [words, document.getElementById('st-new-kind')]) {
+    input?.addEventListener('input', () => {
+      if (keyField.value !== proposed) return;
+      const taken = new Set(files.map(({ path }) => /([^/]+)\.\w+$/.exec(path)?.[1]));
+      const stem = words.value.toLowerCase().replace(/[^a-z0-9]+/g, '_').replace(/^[^a-z]+|_+$/g, '').slice(0, 36);
+      proposed = stem;
+      for (let number = 2; stem && taken.has(proposed); number += 1) proposed = `${stem}_${number}`;
+      keyField.value = proposed;
+    });
+  }
   document.querySelector('#st-new form')?.addEventListener('submit', (event) => {
     if (event.submitter?.value === 'close') return;
     event.preventDefault();

@@ -14,13 +14,13 @@ const PAGE = {
   'Kept on this device and never saved: {names}. The draft was changed since.': '这台设备上有没存上的改动：{names}。此后草稿又改过。',
   'Save what I drew': '存我画的', 'Throw it away': '不要了', 'There is no file {path} in this procedure.': '这套流程里没有文件 {path}。',
   '{name} could not be opened: {reason}': '{name}没有打开：{reason}', '{name} could not be drawn: {reason}': '{name}画不出来，先当文字打开：{reason}', 'no connection': '连不上网络',
-  'There is one with this id already.': '已经有这个标识的了。', 'Taken away; it can be undone.': '已删去，可以撤销。', 'Nothing to undo.': '没有可以撤销的。', 'Nothing to redo.': '没有可以重做的。', 'Undone: {name}': '已撤销：{name}', 'Done again: {name}': '已重做：{name}',
+  'Press the triangle at a start: a mark walks along the lines. Press an arrow at a diamond to choose its way, and a triangle at a step to go on. Nothing is saved.': '点开始圈上的三角，一个记号就沿着线走；在菱形上点箭头选走哪条，在停住的一步上点三角让它过去。什么都不保存。', 'End the simulation': '结束模拟', ' · “{label}”': '“{label}”', 'There is one with this id already.': '已经有这个标识的了。', 'Taken away; it can be undone.': '已删去，可以撤销。', 'Nothing to undo.': '没有可以撤销的。', 'Nothing to redo.': '没有可以重做的。', 'Undone: {name}': '已撤销：{name}', 'Done again: {name}': '已重做：{name}',
 };
 
 const PROPERTIES = {
-  'Name': '名称', 'English name': '英文名称', 'Id': '标识（id）', 'Text': '文字', 'Name of the procedure part': '这一部分流程的名称', 'Process': '流程', 'Phase': '阶段', 'None': '无',
+  'Name': '名称', 'English name': '英文名称', 'Id': '标识（id）', 'Text': '文字', 'Name of the procedure part': '这一部分流程的名称', 'Process': '流程', 'Phase': '阶段', 'Identify': '发现', 'Notify': '电话通知', 'Receive': '接报核重', 'Report': '报送个案', 'Verify': '核实', 'Investigate': '调查', 'Prepare': '评审准备', 'Individual opinions': '个人意见', 'Meeting': '评审会', 'Sign off': '签署', 'Upper report and feedback': '上报与反馈', 'Rectification': '整改', 'Accountability': '约谈问责', 'Closing': '结案', 'None': '无',
   'Rename with care: cases that have passed the step know it by this id.': '个案已走过的步骤改 id 会接不上；要改名请改名称。',
-  'Who does it': '由谁办理', 'Role': '角色', 'Other than the lane it is drawn in.': '与所在泳道不同。', 'The lane it is drawn in.': '所在的泳道。', 'Whose queue': '在哪个单位', 'Must not be the one who did': '不能是办过这一步的人',
+  'Who does it': '由谁办理', 'Role': '角色', 'Other than the lane it is drawn in.': '与所在泳道不同。', 'The lane it is drawn in.': '所在的泳道。', 'Whose queue': '在哪个单位', 'A death at home has no facility: the step would stop there. Lead such cases around it, or choose the reporting unit.': '在家中死亡的没有医疗机构，会停在这一步：先用菱形绕开，或改选“报告单位”。', 'Must not be the one who did': '不能是办过这一步的人',
   'Must not be this person (FEEL)': '不能是这个人（FEEL）', 'One person (FEEL)': '指定一个人（FEEL）', 'The id of the person; nobody else may claim it.': '这个人的 id；别人不能认领。', 'Role by expression (FEEL)': '用算式定角色（FEEL）',
   'Rectification item (FEEL)': '整改事项（FEEL）', 'Nobody is left out': '不限', '{step}': '办过“{step}”的人',
   'owner': '负责的妇幼保健机构', 'facility': '医疗机构', 'township': '乡镇', 'reporting': '报告单位', 'administration': '卫生健康行政部门', 'upper': '上一级', 'item': '整改事项的责任单位',
@@ -45,7 +45,7 @@ const PROPERTIES = {
 const DIAGRAM = {
   'Diagram. The same content is under “List”.': '流程图。同样内容见“清单”。', 'Palette': '工具', 'Tasks': '任务', 'Gateways': '网关', 'Events': '事件', 'Sub-processes': '子流程', 'Data': '数据', 'Participants': '池',
   'Create user task': '加用户任务', 'Create call activity': '加调用', 'Create timer': '加定时', 'Create text annotation': '加文字说明', 'Append user task': '接一个用户任务', 'Append timer': '接一个定时',
-  'Open minimap': '打开小地图', 'Close minimap': '收起小地图', 'Create element': '加元素', 'Append element': '接元素', 'Collaboration': '协作图', 'An id is needed.': '要有 id。', 'Small letters, digits and _, a letter first.': '用小写字母、数字和下划线，字母开头。', 'Another element has this id.': '整套流程里已有这个 id。',
+  'Put a step in here': '在这里加一步', 'Open minimap': '打开小地图', 'Close minimap': '收起小地图', 'Create element': '加元素', 'Append element': '接元素', 'Collaboration': '协作图', 'An id is needed.': '要有 id。', 'Small letters, digits and _, a letter first.': '用小写字母、数字和下划线，字母开头。', 'Another element has this id.': '整套流程里已有这个 id。',
   'Token Simulation': '模拟', 'No Entries': '还没有记录', 'Finished': '已结束', 'Started': '已开始', 'Focus process instance {id}': '看第 {id} 个', 'Found unsupported elements': '有不能模拟的元素', 'Not supported': '不能模拟', 'Intermediate Event': '中间事件', 'Pause Simulation': '暂停', 'Play Simulation': '继续', 'Set Sequence Flow': '选走哪条', 'Trigger Event': '触发', 'Add pause point': '在这里停', 'Remove pause point': '不在这里停', 'Toggle Simulation Log': '模拟记录', 'Play/Pause Simulation': '继续或暂停', 'Reset Simulation': '重新开始', 'Set animation speed = {label}': '快慢：{label}',
 };
 

@@ -202,6 +202,7 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
     /** Replace the names that expressions may use, after a form or table was changed. */
     learn(found) { known = found; cache.clear(); events.fire('propertiesPanel.providersChanged'); },
     ids: () => registry.getAll().map(({ id }) => id),
+    label: (id) => registry.get(id)?.businessObject?.name,
     path,
     destroy() { size.disconnect(); modeler.destroy(); shell.panel.replaceChildren(); },
   };

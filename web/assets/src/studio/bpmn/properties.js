@@ -9,7 +9,7 @@ import { is, isAny } from 'bpmn-js/lib/util/ModelUtil';
 import { named, snake } from './drawing.js';
 
 const PARTIES = ['owner', 'facility', 'township', 'reporting', 'administration', 'upper', 'item'];
-const PHASES = Array.from({ length: 14 }, (_, number) => `P${number}`);
+const PHASES = ['Identify', 'Notify', 'Receive', 'Report', 'Verify', 'Investigate', 'Prepare', 'Individual opinions', 'Meeting', 'Sign off', 'Upper report and feedback', 'Rectification', 'Accountability', 'Closing'].map((name, number) => [`P${number}`, name]);
 const ID = /^[a-z][a-z0-9_]*$/;
 
 // ── the parts of a group: each is given `get` and `set` and knows nothing of diagrams ──
@@ -74,6 +74,8 @@ export class Properties {
   constructor(propertiesPanel, injector, translate, studio, modeling, bpmnFactory, moddle, commandStack, elementRegistry, eventBus) {
     Object.assign(this, { injector, translate, studio, modeling, bpmnFactory, moddle, commandStack, registry: elementRegistry, eventBus });
     propertiesPanel.registerProvider(500, this);
+    this.made = new Set(); // ids of what was drawn since the file was opened, as long as they are the editor's own
+    eventBus.on('commandStack.shape.create.postExecuted', ({ context }) => this.made.add(context.shape.id));
     commandStack.registerHandler('studio.several', class {
       preExecute({ act }) { act(); }
     });
@@ -136,17 +138,17 @@ export class Properties {
       entries.push(this._entry(Text, 'name', t('Name'), () => own.name, (value) => this.modeling.updateProperties(element, { name: value })));
     } else {
       entries.push(this._entry(Text, 'name', t('Name'), () => own.name, (value) => this.modeling.updateProperties(element, { name: value })));
-      if (of) entries.push(this._entry(Text, 'name_en', t('English name'), () => of.get('ps:name_en'), (value) => this._update(element, of, { 'ps:name_en': value })));
+      if (of) entries.push(this._entry(Text, 'name_en', t('English name'), () => of.get('ps:name_en'), (value) => this._nameEnglish(element, of, value)));
       if (of && of !== own) entries.push(this._entry(Text, 'process-name', t('Name of the procedure part'), () => of.name, (value) => this._update(element, of, { name: value })));
     }
-    entries.push(this._entry(Text, 'id', t('Id'), () => own.id, (value) => this.modeling.updateProperties(element, { id: value }), {
+    entries.push(this._entry(Text, 'id', t('Id'), () => own.id, (value) => { this.made.delete(element.id); this.modeling.updateProperties(element, { id: value }); }, {
       description: is(own, 'bpmn:FlowNode') ? t('Rename with care: cases that have passed the step know it by this id.') : undefined,
       validate: (value) => this._idProblem(own, value), disabled: is(own, 'bpmn:Lane') || this.studio.readOnly,
     }));
     if (of && of !== own) entries.push(this._entry(Note, 'process', '', undefined, undefined, { text: `${t('Process')} ${of.id}` }));
     if (is(own, 'bpmn:Activity')) {
       entries.push(this._entry(Choice, 'phase', t('Phase'), () => own.get('ps:phase'), (value) => this.modeling.updateProperties(element, { 'ps:phase': value }), {
-        options: options([['', t('None')], ...PHASES.map((phase) => [phase, phase])], own.get('ps:phase')),
+        options: options([['', t('None')], ...PHASES.map(([phase, name]) => [phase, `${phase} ${t(name)}`])], own.get('ps:phase')),
       }));
     }
     return this._group('names', 'Name', entries, true);
@@ -163,6 +165,7 @@ export class Properties {
       }),
       this._task(Choice, element, 'organisation', t('Whose queue'), {
         options: options([['', t('owner')], ...PARTIES.map((party) => [party, this._party(party)])], this._ext(element, 'ps:Task')?.organisation),
+        description: this._ext(element, 'ps:Task')?.organisation === 'facility' ? t('A death at home has no facility: the step would stop there. Lead such cases around it, or choose the reporting unit.') : undefined,
       }),
       this._entry(Choice, 'exclude-step', t('Must not be the one who did'), () => this._excluded(element), (value) => this._exclude(element, value), { options: this._doers(element) }),
       this._task(Feel, element, 'exclude', t('Must not be this person (FEEL)')),
@@ -522,6 +525,20 @@ export class Properties {
     });
   }
 
+  /** The English name of a step that was just drawn is its id too, as nobody knows it yet: `user_task_1` says nothing in a journal. */
+  _nameEnglish(element, of, value) {
+    const words = snake(value ?? '').slice(0, 40).replace(/^[^a-z]+|_+$/g, '');
+    const isNew = this.made.has(element.id) && is(of, 'bpmn:FlowNode') && of === element.businessObject;
+    if (!isNew || !words) { this._update(element, of, { 'ps:name_en': value }); return; }
+    let id = words;
+    for (let number = 2; id !== element.id && (this.moddle.ids.assigned(id) || this.studio.taken().has(id)); number += 1) id = `${words}_${number}`;
+    this.made.add(id);
+    this.together(() => {
+      this._update(element, of, { 'ps:name_en': value });
+      if (id !== element.id) this.modeling.updateProperties(element, { id });
+    });
+  }
+
   // ── who ──
 
   _idProblem(own, value) {
@@ -622,35 +639,55 @@ export class Properties {
   }
 
   _addReminder(element, kind) {
-    const factory = this.injector.get('elementFactory'), place = this.injector.get('autoPlace');
+    const factory = this.injector.get('elementFactory');
     const task = this._ext(element, 'ps:Task');
     const limit = task?.limit ?? (this.studio.names().limits ?? [])[0]?.key ?? '';
     const name = element.businessObject.name ?? element.id, english = element.businessObject.get('ps:name_en') ?? element.id;
     const called = (zh, en) => ({ name: zh, 'ps:name_en': en }); // a diagram is in both languages, whichever its writer reads
+    const late = (text) => `${text}${/[ -~]$/.test(text) ? ' ' : ''}超时`;
     let last;
     this.together(() => {
+      const centre = { x: element.x + element.width / 2, y: this._freeBelow(element) };
       const boundary = this.modeling.createShape(
         factory.createShape({ type: 'bpmn:BoundaryEvent', eventDefinitionType: 'bpmn:TimerEventDefinition', cancelActivity: false }),
         { x: element.x + element.width / 2, y: element.y + element.height }, element, { attach: true },
       );
       const timer = definition(boundary.businessObject, 'bpmn:TimerEventDefinition');
       this._update(boundary, timer, { timeDate: this._formal(`due("${limit}", ${task?.from ?? 'now()'})`, timer) });
-      this.modeling.updateProperties(boundary, { ...called(`${name}超时`, `Late: ${english}`), cancelActivity: false });
-      const step = place.append(boundary, factory.createShape({ type: kind === 'person' ? 'bpmn:UserTask' : 'bpmn:ServiceTask' }));
+      this.modeling.updateProperties(boundary, { ...called(late(name), `Late: ${english}`), cancelActivity: false });
+      const step = this.modeling.appendShape(boundary, factory.createShape({ type: kind === 'person' ? 'bpmn:UserTask' : 'bpmn:ServiceTask' }), { x: centre.x + 90, y: centre.y }, element.parent);
       if (kind === 'person') {
         const forms = (this.studio.names().forms ?? []).map(({ key }) => key);
         this._setExt(step, 'ps:Task', { form: forms.includes('chase') ? 'chase' : undefined, organisation: 'owner', fresh: 'true' });
+        // It is the office that chases, whoever is late.
+        if (laneOf(step)?.id.split('.')[0] !== 'qc_officer') this.modeling.updateProperties(step, { 'ps:role': 'qc_officer' });
       } else {
         this._addExt(step, this.moddle.create('ps:Service', {
           name: 'tell', arguments: [['whom', '"owner.qc_officer"'], ['what', `"${element.id}_late"`]].map(([argument, expression]) => this.moddle.create('ps:Argument', { name: argument, expression })),
         }));
       }
-      this.modeling.updateProperties(step, kind === 'person' ? called(`催办：${name}`, `Chase: ${english}`) : called(`告知：${name}超时`, `Tell: ${english} is late`));
-      const end = place.append(step, factory.createShape({ type: 'bpmn:EndEvent' }));
+      this.modeling.updateProperties(step, kind === 'person' ? called(`催办：${name}`, `Chase: ${english}`) : called(`告知：${late(name)}`, `Tell: ${english} is late`));
+      const end = this.modeling.appendShape(step, factory.createShape({ type: 'bpmn:EndEvent' }), { x: centre.x + 210, y: centre.y }, element.parent);
       this.modeling.updateProperties(end, called('已提醒', 'Reminded'));
       last = step;
     });
     this.injector.get('selection').select(last);
+  }
+
+  /** Return the y below an element where a step and an end beside it cover nothing; room is made where there is none. */
+  _freeBelow(element) {
+    const lane = this.registry.find((entry) => is(entry, 'bpmn:Lane') && !(entry.children ?? []).some((child) => is(child, 'bpmn:Lane'))
+      && entry.x <= element.x && element.x <= entry.x + entry.width && entry.y <= element.y && element.y <= entry.y + entry.height);
+    const left = element.x + element.width / 2 + 20, right = left + 230;
+    const others = this.registry.filter((entry) => entry !== element && entry.parent && !isAny(entry, ['bpmn:Lane', 'bpmn:Participant']) && entry.type !== 'root' && entry.host !== element);
+    const boxes = others.flatMap(({ waypoints, x, y, width, height }) => (waypoints
+      ? waypoints.slice(1).map((point, index) => ({ x: Math.min(point.x, waypoints[index].x), y: Math.min(point.y, waypoints[index].y), width: Math.abs(point.x - waypoints[index].x), height: Math.abs(point.y - waypoints[index].y) }))
+      : width && height && !(x < left && x + width > right && y < element.y && y + height > element.y + element.height) ? [{ x, y, width, height }] : []));
+    const free = (y) => !boxes.some((box) => box.x < right && left < box.x + box.width + 1 && box.y < y + 60 && y - 50 < box.y + box.height + 1);
+    const top = element.y + element.height + 80;
+    for (let y = top; lane && y <= lane.y + lane.height - 60; y += 10) if (free(y)) return y;
+    this.injector.get('room').open('y', element.y + element.height + 20, 140);
+    return top + 10;
   }
 
   _readNames(element) {
@@ -719,7 +756,7 @@ function values(limit, english) {
   const rows = areas(limit, english);
   if (!rows.length) return '';
   const distinct = [...new Set(rows.map(([, value]) => value))];
-  const text = distinct.length === 1 ? distinct[0].trim() : rows.slice(0, 3).map(([name, value]) => `${name}${english ? ' ' : ''}${value}`).join(english ? ', ' : '，');
+  const text = distinct.length === 1 ? distinct[0].trim() : rows.slice(0, 3).map(([name, value]) => `${name} ${value}`).join(english ? ', ' : '，');
   return english ? ` (${text})` : `（${text}）`;
 }
 
