@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import flask
-from flask import Blueprint, g, request
+from flask import Blueprint, g
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from engine import decision_tables, drafts, feel
 from engine.permissions import Permission
+from web import json_bodies
 from web.guards import requires
 
 views = Blueprint("decisions", __name__, url_prefix="/studio")
@@ -25,10 +25,8 @@ MAX_KEPT = 20_000
 @requires(Permission.PROCEDURE_EDIT)
 def run(key: str) -> ResponseReturnValue:
     """Run examples through a decision: per example the result, whether it is the expected one, and the rules that hit."""
-    if (request.content_length or 0) > MAX_BODY:
-        flask.abort(413)
-    body = request.get_json(silent=True)
-    text, examples, path = (body.get(name) for name in ("text", "examples", "path")) if isinstance(body, dict) else (None, None, None)
+    body = json_bodies.read(MAX_BODY) or {}
+    text, examples, path = (body.get(name) for name in ("text", "examples", "path"))
     if not isinstance(text, str) or not isinstance(examples, dict | None):
         return {"problem": _("请求不完整。")}, 422
     xml = text.encode("utf-8", "replace")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import flask
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, g, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -14,6 +13,7 @@ from engine import calendars, clock, codes, feel, forms
 from engine.environment import RESIDENT_NUMBERS
 from engine.limits import end_of_day
 from engine.permissions import Permission
+from web import json_bodies
 from web.forms.from_schema import Filled
 from web.guards import requires
 from web.language import either
@@ -32,10 +32,7 @@ CASE_FACTS = ("kind", "state", "event_at", "clock_start", "opened_at", "conclusi
 @requires(Permission.PROCEDURE_EDIT)
 def show(key: str) -> ResponseReturnValue:  # noqa: ARG001 - a form is previewed without its procedure
     """Return the form as a page shows it to somebody who begins to fill it in; what it knows of a case is empty."""
-    if (request.content_length or 0) > MAX_BODY:
-        flask.abort(413)
-    body = request.get_json(silent=True)
-    text = body.get("text") if isinstance(body, dict) else None
+    text = (json_bodies.read(MAX_BODY) or {}).get("text")
     if not isinstance(text, str):
         return {"problem": _("请求不完整。")}, 422
     try:

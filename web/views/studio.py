@@ -25,7 +25,7 @@ from engine.permissions import Permission
 from engine.workflow import mending, translating
 from engine.workflow.checking import Complaint
 from models import Case, CaseKind, Person, Procedure, ProcedureApproval, ProcedureDraft, ProcedureVersion
-from web import documents, styled, words
+from web import documents, json_bodies, styled, words
 from web.errors import sentence
 from web.forms.base import BaseForm
 from web.guards import requires
@@ -33,7 +33,8 @@ from web.language import say
 
 views = Blueprint("studio", __name__, url_prefix="/studio")
 
-MAX_BODY = 12_000_000
+MAX_BODY = 4_500_000
+"""Bytes of a request: two of the largest files, and what JSON adds."""
 KINDS = {"bpmn": "diagram", "dmn": "table", "json": "form", "toml": "manifest"}
 
 
@@ -184,7 +185,7 @@ def save(key: str) -> ResponseReturnValue:
     body, draft = _body(), drafts.get(g.session, key)
     changes = _texts(body)
     try:
-        revision = drafts.save(g.session, g.actor, draft, changes, _revision(body), str(body.get("what", ""))[:200])
+        revision = drafts.save(g.session, g.actor, draft, changes, _revision(body), json_bodies.clean(body.get("what", ""), 200))
     except (DraftOutdated, DraftLocked) as error:
         return _refused(key, error)
     return {"revision": revision, "findings": _findings(drafts.files(g.session, draft)), **_steps(draft)}
@@ -562,14 +563,14 @@ def _called(path: str, content: bytes) -> dict[str, str]:
     stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     name, name_en = "", ""
     if path.endswith(".bpmn"):
-        found = re.search(rb'<[\w:]*process\b[^>]*?\bname="([^"]*)"', head)
-        english = re.search(rb'<[\w:]*process\b[^>]*?\bps:name_en="([^"]*)"', head)
+        found = re.search(rb'<(?:[\w.-]{1,60}:)?process\s[^<>]{0,3000}?\bname="([^"]{0,300})"', head)
+        english = re.search(rb'<(?:[\w.-]{1,60}:)?process\s[^<>]{0,3000}?\bps:name_en="([^"]{0,300})"', head)
         name, name_en = (match[1].decode("utf-8", "replace") if match else "" for match in (found, english))
     elif path.endswith(".json"):
-        found, english = re.search(rb'"title":\s*"([^"]*)"', content), re.search(rb'"title_en":\s*"([^"]*)"', content)
+        found, english = re.search(rb'"title":\s{0,9}"([^"]{0,300})"', content), re.search(rb'"title_en":\s{0,9}"([^"]{0,300})"', content)
         name, name_en = (match[1].decode("utf-8", "replace") if match else "" for match in (found, english))
     elif path.endswith(".dmn"):
-        found = re.search(rb'<[\w:]*definitions\b[^>]*?\bname="([^"]*)"', head)
+        found = re.search(rb'<(?:[\w.-]{1,60}:)?definitions\s[^<>]{0,9000}?\bname="([^"]{0,300})"', head)
         name = found[1].decode("utf-8", "replace") if found else ""
     elif path.startswith("scenarios/"):
         found, english = re.search(rb'^name = "([^"]*)"', head, re.M), re.search(rb'^name_en = "([^"]*)"', head, re.M)
@@ -592,10 +593,8 @@ def _steps(draft: ProcedureDraft | None) -> dict[str, int]:
 
 
 def _body() -> dict[str, Any]:
-    if (request.content_length or 0) > MAX_BODY:
-        flask.abort(413)
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
+    body = json_bodies.read(MAX_BODY)
+    if body is None:
         raise InvalidInput
     return body
 
