@@ -18,7 +18,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from engine import clock, forms, journal, profiles, services, workflow
-from engine.errors import ApprovalNeeded, Deployment, FourEyes, InvalidInput, NotFound, NotNow
+from engine.errors import N_, ApprovalNeeded, Deployment, FourEyes, InvalidInput, NotFound, NotNow
 from engine.workflow import bounds, checking
 from models import CaseKind, Procedure, ProcedureApproval, ProcedureFile, ProcedureVersion
 
@@ -30,12 +30,18 @@ if TYPE_CHECKING:
     from engine.actor import Actor
 
 KEPT_IN_MEMORY = 32
+MAX_NUMBER = 2**31
+"""No database counts further."""
 MANIFEST = "procedure.toml"
 PATHS = re.compile(
     r"procedure\.toml|[a-z][a-z0-9_]{0,39}\.bpmn|shared/[a-z][a-z0-9_]{0,39}\.bpmn|forms/[a-z][a-z0-9_]{0,39}\.json"
     r"|decisions/[a-z][a-z0-9_]{0,39}\.(dmn|examples\.json)|scenarios/([a-z][a-z0-9_]{0,39}/){0,2}[a-z][a-z0-9_]{0,59}\.toml"
 )
 """What a procedure is made of; nothing else is taken."""
+
+
+KEY_OF_ANOTHER = N_("procedure.toml 里的 key 是“%(named)s”，这份草稿属于“%(key)s”。")
+KEY_MEND = N_("把 key 改回“%(key)s”；要建另一套流程，请新建。")
 
 
 @dataclass(frozen=True)
@@ -112,9 +118,28 @@ def digest(files: Mapping[str, bytes]) -> str:
     return total.hexdigest()
 
 
-def check(files: Mapping[str, bytes]) -> list[checking.Complaint]:
-    """Tell whether a procedure is fit to deploy; each complaint names its element."""
-    return checking.check(files, services=services.arguments(), limits=profiles.known_limits(), values=profiles.known_values())
+def check(files: Mapping[str, bytes], key: str | None = None) -> list[checking.Complaint]:
+    """Tell whether a procedure is fit to deploy; each complaint names its element.
+
+    Args:
+        key: The procedure as which the files are to be deployed; they must name no other.
+    """
+    complaints = checking.check(files, services=services.arguments(), limits=profiles.known_limits(), values=profiles.known_values())
+    if key is None:
+        return complaints
+    return [*_of_another(files, key), *complaints]
+
+
+def _of_another(files: Mapping[str, bytes], key: str) -> list[checking.Complaint]:
+    """Complain where the manifest names another procedure: its versions would become that one's."""
+    try:
+        named = bounds.toml(files[MANIFEST]).get("key")
+    except (KeyError, ValueError):  # the checks say so
+        return []
+    if named == key or not isinstance(named, str):
+        return []
+    fields = {"named": named[:60], "key": key}
+    return [checking.Complaint("key_of_another", KEY_OF_ANOTHER, file=MANIFEST, fields=fields, mend=KEY_MEND)]
 
 
 def deploy(session: Session, actor: Actor | None, files: Mapping[str, bytes], comment: str | None = None) -> ProcedureVersion:
@@ -155,17 +180,27 @@ def deploy(session: Session, actor: Actor | None, files: Mapping[str, bytes], co
 
 
 def propose(
-    session: Session, actor: Actor, files: Mapping[str, bytes], comment: str, *, activate_at: datetime | None, needs_approval: bool
+    session: Session,
+    actor: Actor,
+    files: Mapping[str, bytes],
+    comment: str,
+    *,
+    activate_at: datetime | None,
+    needs_approval: bool,
+    key: str | None = None,
 ) -> ProcedureVersion:
     """Deploy what an administrator drew, and activate it now or later, or ask a second person for it first.
 
     Args:
         activate_at: From when new cases open under it; None keeps it aside.
         needs_approval: Whether the profile of the administrator's institution asks for a second person.
+        key: The procedure of the draft; files that name another are not fit.
 
     Raises:
         Deployment: it is not fit; nothing is kept.
     """
+    if key is not None and (complaints := _of_another(files, key)):
+        raise Deployment(complaints)
     version = deploy(session, actor, files, comment)
     if needs_approval and session.get(ProcedureApproval, version.id) is None:
         session.add(ProcedureApproval(version_id=version.id, asked_by_id=actor.person_id, asked_at=clock.now(), activate_at=activate_at))
@@ -242,6 +277,8 @@ def numbered(session: Session, key: str, number: int) -> ProcedureVersion:
     Raises:
         NotFound: there is none.
     """
+    if not 0 < number < MAX_NUMBER:
+        raise NotFound
     version = session.scalar(
         sa.select(ProcedureVersion)
         .join(Procedure)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import time as monotonic
-import tomllib
 import uuid
 import zlib
 from collections import Counter
@@ -23,7 +22,7 @@ from uuid import UUID
 from engine import clock, environment, feel, forms, limits, procedures, profiles
 from engine.limits import WorkingCalendar
 from engine.procedures import Deployed
-from engine.workflow import NotOpen, NotWaiting, WorkflowFailed
+from engine.workflow import NotOpen, NotWaiting, WorkflowFailed, bounds
 from engine.workflow.simulating import Opened, Surroundings, Walk
 
 FOLDER = "scenarios/"
@@ -140,7 +139,7 @@ def scenarios(files: Mapping[str, bytes]) -> list[Scenario]:
             continue
         key = name[:-5]
         try:
-            said = tomllib.loads(files[path].decode(), parse_float=Decimal)
+            said = said_of(files[path])
             cases = said.get("cases") or [{}]
             if not isinstance(cases, list) or not all(isinstance(entry, dict) for entry in cases):
                 raise ValueError("cases")
@@ -167,7 +166,7 @@ def defaults(files: Mapping[str, bytes]) -> Defaults:
 
 def _toml(content: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(content.decode(), parse_float=Decimal)
+        return said_of(content)
     except (UnicodeDecodeError, ValueError, RecursionError):
         return {}
 
@@ -919,6 +918,6 @@ def said_of(content: bytes) -> dict[str, Any]:
     """Return what a scenario's file says.
 
     Raises:
-        ValueError: it is not TOML.
+        ValueError: it is not TOML, or larger than any scenario.
     """
-    return tomllib.loads(content.decode(), parse_float=Decimal)
+    return bounds.scenario(content, Decimal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MAX_BYTES = 2_000_000
@@ -14,6 +15,10 @@ MAX_FILES = 400
 MAX_MANIFEST = 20_000
 MAX_DOTS = 300
 """Full stops of a manifest: its parser takes the square of the length of a dotted key."""
+MAX_SCENARIO = 200_000
+MAX_DOTTED = 100_000
+"""The squares of the full stops in each line, together: what the longest dotted keys of a scenario may cost."""
+MAX_TOML_DEPTH = 40
 MAX_FORM = 400_000
 MAX_TAGS = 40_000
 """Opening and closing tags of one diagram: a tree costs fifty times its text."""
@@ -65,7 +70,28 @@ def toml(content: bytes) -> dict[str, Any]:
     """
     if len(content) > MAX_MANIFEST or content.count(b".") > MAX_DOTS:
         raise ValueError("too large")
+    return _toml(content, float)
+
+
+def scenario(content: bytes, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """Read a scenario, or the answers and the cast kept with scenarios, whatever is in it.
+
+    Raises:
+        ValueError: See `toml`; longer than a manifest may it be, and hold as many full stops as it likes, though not in one line.
+    """
+    if len(content) > MAX_SCENARIO or sum(line.count(b".") ** 2 for line in content.split(b"\n")) > MAX_DOTTED:
+        raise ValueError("too large")
+    return _toml(content, parse_float)
+
+
+def _toml(content: bytes, parse_float: Callable[[str], Any]) -> dict[str, Any]:
     try:
-        return tomllib.loads(content.decode())
+        found = tomllib.loads(content.decode(), parse_float=parse_float)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    level: list[Any] = [found]
+    for _ in range(MAX_TOML_DEPTH):
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, Mapping) else outer) if isinstance(inner, Mapping | list)]
+        if not level:
+            return found
+    raise ValueError("nested too deeply")

@@ -55,8 +55,8 @@ LOOKS = {
     "incomparable": ("line", "minus"),
 }
 REASONS: Mapping[str, Any] = {
-    "unlike": _l("在内存里按原版重走，与操作日志不符。"),
-    "failed": _l("在内存里按原版重走，中途走不下去。"),
+    "unlike": _l("在内存里按原版回放，与操作日志不符。"),
+    "failed": _l("在内存里按原版回放，中途走不下去。"),
     "moved": _l("这个个案办理中换过流程版本。"),
     "no_beginning": _l("开案时的数据没有保存。"),
     "no_record": _l("有办结的步骤没有留下表单。"),
@@ -706,7 +706,7 @@ def show(key: str, trial_id: UUID) -> ResponseReturnValue:
 
 STATES: Mapping[TrialState, Any] = {
     TrialState.WAITING: _l("等待开始"),
-    TrialState.RUNNING: _l("正在重走"),
+    TrialState.RUNNING: _l("正在回放"),
     TrialState.DONE: _l("已走完"),
     TrialState.STOPPED: _l("已停止"),
     TrialState.FAILED: _l("中断"),

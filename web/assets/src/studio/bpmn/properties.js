@@ -75,7 +75,7 @@ export class Properties {
     Object.assign(this, { injector, translate, studio, modeling, bpmnFactory, moddle, commandStack, registry: elementRegistry, eventBus });
     propertiesPanel.registerProvider(500, this);
     this.made = new Set(); // ids of what was drawn since the file was opened, as long as they are the editor's own
-    eventBus.on('commandStack.shape.create.postExecuted', ({ context }) => this.made.add(context.shape.id));
+    eventBus.on('commandStack.shape.create.postExecuted', ({ context }) => { this.made.add(context.shape.id); }); // an answer would stop the event
     commandStack.registerHandler('studio.several', class {
       preExecute({ act }) { act(); }
     });
