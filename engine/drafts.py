@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,7 +39,9 @@ HELD_FOR = timedelta(seconds=150)
 KEPT_SAVES = 300
 MAX_FILE_BYTES = 2_000_000
 MAX_FILES = 300
-MAX_TOTAL_BYTES = 20_000_000
+MAX_TOTAL_BYTES = 6_000_000
+"""Of all files together: as much as a procedure may have that is deployed."""
+MAX_ZIP_BYTES = 8_000_000
 RESERVED_KEYS = frozenset({"help"})
 """Addresses of the studio that no procedure can have."""
 
@@ -164,12 +167,14 @@ def checked(changes: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return files that may stand in a draft.
 
     Raises:
-        FileUnfit: a path that no procedure has, or more than 2 MB; `name` tells the file.
+        FileUnfit: a path that no procedure has, more than 2 MB, or more than 6 MB together; `name` tells the file.
     """
+    total = 0
     for path, content in changes.items():
+        total += len(content)
         if not procedures.PATHS.fullmatch(path):
-            raise FileUnfit(name=path[:120])
-        if len(content) > MAX_FILE_BYTES:
+            raise FileUnfit(name=path[:120].encode("utf-8", "replace").decode())
+        if len(content) > MAX_FILE_BYTES or total > MAX_TOTAL_BYTES:
             raise FileUnfit(name=path)
     return dict(changes)
 
@@ -303,6 +308,20 @@ def _for_writing(session: Session, actor: Actor, draft: ProcedureDraft, revision
         raise DraftOutdated
 
 
+def claim(session: Session, actor: Actor, draft: ProcedureDraft, revision: int | None = None) -> None:
+    """Hold the draft's row until the transaction ends, so that nothing is saved into it beside what comes now.
+
+    Args:
+        revision: What the page showed; None where the page shows nothing of it.
+
+    Raises:
+        NotFound: it was deployed or thrown away meanwhile.
+        DraftLocked, DraftOutdated: see `save`.
+    """
+    _locked(session, draft)
+    _for_writing(session, actor, draft, draft.revision if revision is None else revision)
+
+
 def holder(session: Session, draft: ProcedureDraft) -> Holder | None:
     """Return who writes the draft now."""
     if draft.locked_by_id is None or draft.locked_until is None or draft.locked_until <= clock.now():
@@ -374,9 +393,12 @@ def unpack(content: bytes) -> dict[str, bytes]:
     """Return the files of a procedure in a zip; its one folder is left away, what no procedure has is not taken.
 
     Raises:
-        FileUnfit: not a zip, damaged, encrypted, or larger unpacked than a procedure can be.
+        FileUnfit: not a zip, damaged, encrypted, packed otherwise than every zip is, or larger unpacked than a procedure can be.
     """
     found: dict[str, bytes] = {}
+    # Its list of entries is read whole when a zip is opened: half a million of them are 200 MB.
+    if len(content) > MAX_ZIP_BYTES or content.count(b"PK\x01\x02") > 4 * MAX_FILES:
+        raise FileUnfit(name="zip")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -388,9 +410,11 @@ def unpack(content: bytes) -> dict[str, bytes]:
                 path = entry.filename[len(top) :] if entry.filename.startswith(top) else ""
                 if not procedures.PATHS.fullmatch(path):
                     continue
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others take as much memory as their header says
+                    raise FileUnfit(name=path)
                 with archive.open(entry) as stream:
                     found[path] = stream.read(MAX_FILE_BYTES + 1)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise FileUnfit(name="zip") from error
     if not found:
         raise FileUnfit(name="zip")

@@ -143,7 +143,16 @@ def roles_over(actor: Actor, case: Case) -> frozenset[Role]:
 COMMITTEE = frozenset({Role.COMMITTEE_CHAIR, Role.COMMITTEE_DEPUTY, Role.COMMITTEE_MEMBER, Role.SECRETARY, Role.UPPER_REVIEWER})
 
 # What manages a case is for the institution in charge alone: a party that gave a notice, or was in charge before, reads.
-MANAGING = frozenset({Permission.CASE_CANCEL, Permission.CASE_HOLD, Permission.CASE_MERGE, Permission.CASE_REOPEN, Permission.CASE_STEER})
+MANAGING = frozenset(
+    {
+        Permission.CASE_CANCEL,
+        Permission.CASE_HOLD,
+        Permission.CASE_MERGE,
+        Permission.CASE_REOPEN,
+        Permission.CASE_STEER,
+        Permission.PROCEDURE_MIGRATE,
+    }
+)
 
 
 def visible(actor: Actor, permission: Permission = Permission.CASE_READ) -> sa.ColumnElement[bool]:

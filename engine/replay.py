@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
-from engine import calendars, clock, procedures, profiles, scenarios
+from engine import calendars, clock, feel, procedures, profiles, scenarios
 from engine.limits import WorkingCalendar
 from engine.workflow import NotWaiting, Specification, WorkflowFailed
 from engine.workflow.simulating import PLAN_FORM, Clock, Opened, Walk
@@ -420,9 +420,19 @@ def follow(deployed: Deployed, history: History, values: profiles.Values, calend
     try:
         _follow(followed, history, until)
     except WorkflowFailed as error:
-        followed.failed, followed.failed_at = error.reason, error.element
+        followed.failed, followed.failed_at = _why(error), error.element
     walk.dispose()
     return followed
+
+
+def _why(error: WorkflowFailed) -> str:
+    """Return why a walk could not go on, without values: what the library says of an error may quote what somebody answered."""
+    cause: BaseException | None = error.__cause__
+    if cause is None:
+        return error.reason
+    while not isinstance(cause, feel.FeelError) and cause.__cause__ is not None:
+        cause = cause.__cause__
+    return cause.message if isinstance(cause, feel.FeelError) else type(cause).__name__
 
 
 class _Follower:
@@ -727,10 +737,18 @@ def _minutes(start: datetime, end: datetime) -> int:
 
 def _work(old: Walk, new: Walk) -> list[tuple[str, str, str, int]]:
     def count(walk: Walk) -> Counter[tuple[str, str, str]]:
-        return Counter((item.role, item.capacity, item.organisation) for item in walk.history if item.exited_at is None)
+        return Counter((item.role, item.capacity, _unit(item.organisation)) for item in walk.history if item.exited_at is None)
 
     was, would = count(old), count(new)
     return [(*key, would[key] - was[key]) for key in sorted({*was, *would}) if would[key] != was[key]]
+
+
+def _unit(key: str) -> str:
+    """Return the key of an institution; nothing for what is none, for a diagram can put any answer in its place."""
+    try:
+        return str(UUID(str(key)))
+    except ValueError:
+        return ""
 
 
 class Replayer:

@@ -19,12 +19,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from engine import calendars, clock, drafts, forms, journal, procedures, profiles, replay, scenarios
+from engine import calendars, clock, drafts, forms, journal, permissions, procedures, profiles, replay, scenarios
 from engine.errors import InvalidInput, NotFound, NotNow
+from engine.permissions import Permission
 from engine.replay import Difference
 from engine.transaction import transaction
 from engine.workflow import UnreadableDiagram
-from models import Case, Procedure, ProcedureFile, ProcedureVersion, Profile, ProfileVersion, Trial, TrialKind, TrialState
+from models import Case, Organisation, Procedure, ProcedureFile, ProcedureVersion, Profile, ProfileVersion, Trial, TrialKind, TrialState
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -135,6 +136,7 @@ def start(session: Session, actor: Actor, key: str, kind: TrialKind, wanted: Map
         InvalidInput: the files cannot be made ready, or `wanted` makes no sense.
     """
     procedure, files, version = files_of(session, key)
+    asked = {**_checked(wanted), "reach": permissions.reaches(actor, Permission.PROCEDURE_EDIT)}
     trial = Trial(
         procedure_id=procedure.id,
         version_id=version.id if version else None,
@@ -142,7 +144,7 @@ def start(session: Session, actor: Actor, key: str, kind: TrialKind, wanted: Map
         state=TrialState.WAITING,
         digest=procedures.digest(files),
         files=pack(files),
-        wanted=_checked(wanted),
+        wanted=asked,
         started_by_id=actor.person_id,
         started_at=clock.now(),
         done=0,
@@ -191,28 +193,37 @@ def _cases(procedure_id: UUID, wanted: Mapping[str, Any], before: datetime, *col
         query = query.where(Case.created_at < datetime.combine(date.fromisoformat(wanted["until"]) + timedelta(days=1), time(), clock.zone()))
     if wanted.get("state"):
         query = query.where(Case.ended_at.is_not(None) if wanted["state"] == "over" else Case.ended_at.is_(None))
+    # Only what lies in the area of whoever asks: their institution in charge does.
+    query = query.where(Case.owner_id.in_(sa.select(Organisation.id).where(permissions.within(Organisation.path, wanted.get("reach", ())))))
     if wanted.get("profile"):
         profile = sa.select(ProfileVersion.id).join(Profile).where(Profile.key == wanted["profile"])
         query = query.where(Case.profile_version_id.in_(profile))
     return query
 
 
-def find(session: Session, key: str, *, kind: TrialKind | None = None, limit: int = 10) -> list[Trial]:
-    """Return the trials of a procedure, newest first, without their files."""
+def find(session: Session, key: str, *, actor: Actor | None = None, kind: TrialKind | None = None, limit: int = 10) -> list[Trial]:
+    """Return the trials of a procedure, newest first, without their files; those that an actor may see."""
     query = sa.select(Trial).join(Procedure, Procedure.id == Trial.procedure_id).where(Procedure.key == key)
     if kind is not None:
         query = query.where(Trial.kind == kind)
-    return list(session.scalars(query.options(sa.orm.defer(Trial.files)).order_by(Trial.started_at.desc(), Trial.id).limit(limit)))
+    found = session.scalars(query.options(sa.orm.defer(Trial.files)).order_by(Trial.started_at.desc(), Trial.id).limit(10 * limit))
+    return [trial for trial in found if actor is None or may_see(actor, trial)][:limit]
 
 
-def get(session: Session, key: str, trial_id: UUID) -> Trial:
+def may_see(actor: Actor, trial: Trial) -> bool:
+    """Tell whether all that a trial looked at lies in an actor's area: it names cases by their numbers."""
+    mine = permissions.reaches(actor, Permission.PROCEDURE_EDIT)
+    return trial.kind is TrialKind.SCENARIOS or all(any(path.startswith(own) for own in mine) for path in trial.wanted.get("reach", [""]))
+
+
+def get(session: Session, key: str, trial_id: UUID, actor: Actor | None = None) -> Trial:
     """Return a trial of a procedure.
 
     Raises:
-        NotFound: there is none with this key.
+        NotFound: there is none with this key, or it looked at cases that the actor's area does not hold.
     """
     found = session.scalar(sa.select(Trial).join(Procedure, Procedure.id == Trial.procedure_id).where(Procedure.key == key, Trial.id == trial_id))
-    if found is None:
+    if found is None or (actor is not None and not may_see(actor, found)):
         raise NotFound
     return found
 

@@ -16,7 +16,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from engine import cases, clock, deadlines, environment, feel, forms, journal, messages, permissions, procedures, projection, workflow
-from engine.errors import CannotFollow, CaseEnded, InvalidInput, NotFound, NotNow, StepFailed
+from engine.errors import ApprovalNeeded, CannotFollow, CaseEnded, InvalidInput, NotFound, NotNow, StepFailed
 from engine.permissions import Permission
 from engine.projection import Command
 from engine.workflow import moving
@@ -27,6 +27,7 @@ from models import (
     Deadline,
     DeadlineKind,
     Draft,
+    ProcedureApproval,
     ProcedureVersion,
     Role,
     Subscription,
@@ -354,6 +355,7 @@ def move(
 
     Raises:
         CannotFollow: something stands in the way; `plan` says what.
+        ApprovalNeeded: a second person's verdict on the version is asked for and not given, or it was a refusal.
         InvalidInput: no reason is given, or the version is of another procedure.
         CaseEnded: it is over.
         NotFound: there is no such case in the actor's part of the tree.
@@ -363,6 +365,9 @@ def move(
     if session.scalar(sa.select(Case.id).where(Case.id == case_id, permissions.visible(actor, Permission.PROCEDURE_MIGRATE))) is None:
         raise NotFound
     if not dry_run:
+        asked = session.get(ProcedureApproval, version.id)
+        if asked is not None and not asked.is_approved:
+            raise ApprovalNeeded
         return _move(session, actor, cases.lock(session, case_id), version, mapping or {}, reason, reckons)
     attempt = session.begin_nested()
     try:
@@ -597,10 +602,13 @@ def _write_subscriptions(session: Session, case: Case, moved: Moved, kept: _Kept
 # ── taking it back ──
 
 
-def undo(session: Session, actor: Actor, change_id: UUID) -> Case:
+def undo(session: Session, actor: Actor, change_id: UUID, version: ProcedureVersion | None = None) -> Case:
     """Take a move back, as long as nothing was done on the case since: its state is what it was, byte for byte.
 
     What people claimed or wrote meanwhile stays.
+
+    Args:
+        version: The version to which the case was moved, where the page tells it; a move to another is not found.
 
     Raises:
         NotNow: the case has gone on, or the move was taken back before.
@@ -609,6 +617,7 @@ def undo(session: Session, actor: Actor, change_id: UUID) -> Case:
     change = session.get(VersionChange, change_id)
     if (
         change is None
+        or (version is not None and change.to_version_id != version.id)
         or session.scalar(sa.select(Case.id).where(Case.id == change.case_id, permissions.visible(actor, Permission.PROCEDURE_MIGRATE))) is None
     ):
         raise NotFound

@@ -13,7 +13,7 @@ from lxml import etree
 
 from engine import codes, decision_tables, feel, forms, procedures, profiles, services
 from engine.errors import N_
-from engine.workflow import checking, reading
+from engine.workflow import checking, form_checks, reading
 from engine.workflow.reading import BPMN, PS, UnreadableDiagram, local
 from models import Audience, CaseState, Profile, Role
 
@@ -60,21 +60,6 @@ ORGANISATIONS: Mapping[str, str] = {
     "upper": N_("上一级"),
     "item": N_("整改事项的责任单位"),
 }
-CASE_LISTS = (
-    "organisations.hospitals",
-    "organisations.care",
-    "organisations.townships",
-    "organisations.all",
-    "people.committee",
-    "people.investigators",
-    "people.receivers",
-    "people.owners",
-    "people.unit",
-    "people.panel",
-    "procedures.kinds",
-    "matches",
-    "timeline",
-)
 
 
 def of_files(files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -181,7 +166,7 @@ def of_host(session: Session) -> dict[str, Any]:
         "audiences": [audience.value for audience in Audience],
         "organisations": [{"key": key, "text": text} for key, text in ORGANISATIONS.items()],
         "code_lists": [{"key": found.key, "name": found.name, "name_en": found.name_en} for found in codes.lists().values()]
-        + [{"key": key, "name": key, "name_en": key} for key in CASE_LISTS],
+        + [{"key": key, "name": key, "name_en": key} for key in sorted(form_checks.CASE_LISTS)],
     }
 
 

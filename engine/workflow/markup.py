@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
-from engine.workflow.reading import BPMN, MAX_BYTES, PS, UnreadableDiagram
+from engine.workflow.reading import BPMN, MAX_BYTES, PS, UnreadableDiagram, xml
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _TOKEN = re.compile(r"""<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>|</[^>]*>|<(?:[^<>"']|"[^"]*"|'[^']*')*>""", re.DOTALL)
@@ -44,7 +44,7 @@ class Markup:
         """
         if len(content) > MAX_BYTES:
             raise UnreadableDiagram("too_large", file=file)
-        root = _parsed(content, file, tag)
+        root = xml(content, file, tag=tag, keeps_all=True)
         if (root.getroottree().docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "ASCII", "US-ASCII"):
             content = etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=True)
         text = content.decode("utf-8")
@@ -55,7 +55,7 @@ class Markup:
             close = opening.end() - (2 if opening[0].endswith("/>") else 1)
             text = text[:close].rstrip() + wanted + text[close:]
             opening = _root_tag(text)
-        self.root = _parsed(text.encode("utf-8"), file, tag)
+        self.root = xml(text.encode("utf-8"), file, tag=tag, keeps_all=True)
         self._head, self._foot = text[: opening.start()], ""
         self._sources: dict[etree._Element, _Source] = {}
         self._match(text, opening.start())
@@ -122,27 +122,6 @@ class Markup:
             words = self._sources.get(child)
             out.append(words.tail if words is not None and words.read_tail == child.tail else escape(child.tail or ""))
         out.append(f"</{_name(node)}>")
-
-
-def _parsed(content: bytes, file: str, tag: str) -> etree._Element:
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=False,
-        remove_pis=False,
-        strip_cdata=False,
-    )
-    try:
-        root = etree.fromstring(content, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise UnreadableDiagram("not_xml", file=file, line=getattr(error, "lineno", None)) from None
-    if str(root.getroottree().docinfo.doctype or ""):  # type: ignore[union-attr]
-        raise UnreadableDiagram("doctype", file=file)
-    if root.tag != tag:
-        raise UnreadableDiagram("not_bpmn", file=file)
-    return root
 
 
 def _root_tag(text: str) -> re.Match[str]:

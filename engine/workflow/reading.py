@@ -146,8 +146,12 @@ class Specification:
     variables: frozenset[str] = frozenset()
 
 
-def xml(content: bytes, file: str = "") -> etree._Element:
+def xml(content: bytes, file: str = "", *, tag: str = f"{{{BPMN}}}definitions", keeps_all: bool = False) -> etree._Element:
     """Parse a diagram with everything off that a diagram does not need.
+
+    Args:
+        tag: What the root must be.
+        keeps_all: With comments, processing instructions and CDATA, to be written again as it was.
 
     Raises:
         UnreadableDiagram: not well formed, larger than 2 MB, or with a DOCTYPE.
@@ -160,8 +164,9 @@ def xml(content: bytes, file: str = "") -> etree._Element:
         no_network=True,
         load_dtd=False,
         huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
+        remove_comments=not keeps_all,
+        remove_pis=not keeps_all,
+        strip_cdata=not keeps_all,
     )
     try:
         root = etree.fromstring(content, parser)
@@ -169,7 +174,7 @@ def xml(content: bytes, file: str = "") -> etree._Element:
         raise UnreadableDiagram("not_xml", file=file, line=getattr(error, "lineno", None)) from None
     if str(root.getroottree().docinfo.doctype or ""):  # type: ignore[union-attr]
         raise UnreadableDiagram("doctype", file=file)
-    if root.tag != f"{{{BPMN}}}definitions":
+    if root.tag != tag:
         raise UnreadableDiagram("not_bpmn", file=file)
     return root
 

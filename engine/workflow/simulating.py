@@ -35,7 +35,9 @@ from engine.workflow import (
 )
 from engine.workflow.expressions import FeelEngine, Request
 from engine.workflow.reading import Element, Plan, Specification
+from models import Role
 
+ROLES = frozenset(role.value for role in Role)
 FINAL = frozenset({"closed", "merged", "out_of_scope", "converted"})
 PLAN_FORM = "rectification_plan"
 MAX_TIMERS = 500
@@ -474,12 +476,15 @@ class Walk:
         organisation = carried if capacity == "item" else self.parties.get(capacity)
         if organisation is None:
             raise WorkflowFailed(f"the case has no {plan.organisation}", item.element)
+        role = value(plan.role) if plan.role else element.role
+        if not isinstance(role, str) or role not in ROLES:  # a row would refuse it too; and what it is may be an answer
+            raise WorkflowFailed("the role of the step is none", item.element)
         opened = Opened(
             task_id=item.task_id,
             element=element.id,
             path=item.path,
             form=plan.form,
-            role=str(value(plan.role)) if plan.role else element.role,
+            role=role,
             capacity=capacity,
             organisation=organisation,
             person=_text(value(plan.person)),

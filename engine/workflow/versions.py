@@ -14,6 +14,7 @@ from typing import Any
 from lxml import etree
 
 from engine.errors import N_
+from engine.workflow.bounds import scenario as bounded_toml
 from engine.workflow.reading import BPMN, DC, DI, FLOW_NODES, MAX_BYTES, PS, UnreadableDiagram, _lanes, extensions, local, xml
 
 MAX_CHANGES = 4000
@@ -907,7 +908,7 @@ def _manifest(path: str, was: bytes | None, now: bytes | None) -> Iterator[Chang
 
 def _toml(content: bytes | None) -> dict[str, Any]:
     try:
-        return bounds.scenario(content or b"")
+        return bounded_toml(content or b"")
     except (ValueError, RecursionError):
         raise Unreadable from None
 

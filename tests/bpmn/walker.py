@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from engine import clock, deadlines, organisations, procedures, subjects, worker
 from engine.actor import Actor
 from engine.forms import Form
+from engine.scenarios import duration
 from engine.transaction import transaction
 from engine.work_items import HandedIn
 from models import (
@@ -43,7 +44,7 @@ from models import (
     WorkItemState,
 )
 from models.database import READ_ONLY, Sessions
-from web.demo.player import Player, Script, Stage, duration
+from web.demo.player import Player, Script, Stage
 
 T = TypeVar("T")
 FOLDER = resources.files("bpmn") / "maternal_death" / "scenarios"

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from engine import attachments, calendars, cases, clock, errors, feel, forms, notices, packets, permissions, work_items, worker
 from engine.actor import Actor, of_person
 from engine.permissions import Permission
+from engine.scenarios import duration, merged
 from engine.transaction import transaction
 from models import (
     OPEN_STATES,
@@ -41,7 +42,6 @@ from models.database import Sessions
 
 T = TypeVar("T")
 TOKEN = re.compile(r"@(now|today|event|event_day|sitting|workday)(?:([+-])(P\w+))?(?: (\d\d:\d\d))?")
-DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
 HOURS = {"office": (time(8, 35), time(17, 20)), "day": (time(8), time(21))}
 PAPER = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
@@ -99,28 +99,6 @@ class Script:
     also: Sequence[Mapping[str, Any]] = ()
     leaves: Sequence[str] = ()
     answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one mapping over another, nested ones too; a list replaces a list, `@none` takes away."""
-    found = dict(base)
-    for key, value in over.items():
-        if value == "@none":
-            found.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(found.get(key), Mapping):
-            found[key] = merged(found[key], value)
-        else:
-            found[key] = value
-    return found
-
-
-def duration(text: str) -> timedelta:
-    """Return a duration like `P1DT2H30M`."""
-    match = DURATION.fullmatch(text)
-    if match is None:
-        raise CannotPlay(f"{text!r} is no duration")
-    days, hours, minutes = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes)
 
 
 # ── where it is played ──

@@ -19,7 +19,7 @@ from wtforms import DateTimeLocalField, RadioField, SelectField, StringField, Te
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Regexp
 
-from engine import clock, drafts, drawings, organisations, procedures, profiles, vocabulary
+from engine import clock, drafts, drawings, organisations, permissions, procedures, profiles, vocabulary
 from engine.errors import Deployment, DraftLocked, DraftOutdated, FileUnfit, InvalidInput, NotFound
 from engine.permissions import Permission
 from engine.workflow import mending, translating
@@ -83,7 +83,8 @@ def _index(form: NewForm) -> ResponseReturnValue:
 def _open_cases(version: ProcedureVersion | None) -> int:
     if version is None:
         return 0
-    return g.session.scalar(sa.select(sa.func.count()).where(Case.procedure_version_id == version.id, Case.ended_at.is_(None))) or 0
+    counted = sa.select(sa.func.count()).select_from(Case).where(Case.procedure_version_id == version.id, Case.ended_at.is_(None))
+    return g.session.scalar(counted.where(permissions.visible(g.actor, Permission.PROCEDURE_MIGRATE))) or 0
 
 
 @views.post("")
@@ -188,7 +189,7 @@ def save(key: str) -> ResponseReturnValue:
         revision = drafts.save(g.session, g.actor, draft, changes, _revision(body), json_bodies.clean(body.get("what", ""), 200))
     except (DraftOutdated, DraftLocked) as error:
         return _refused(key, error)
-    return {"revision": revision, "findings": _findings(drafts.files(g.session, draft)), **_steps(draft)}
+    return {"revision": revision, "findings": _findings(drafts.files(g.session, draft), key), **_steps(draft)}
 
 
 @views.post("/<key>/check")
@@ -200,7 +201,7 @@ def check(key: str) -> ResponseReturnValue:
     for path, content in drafts.checked({path: text for path, text in _texts(body).items() if text is not None}).items():
         contents[path] = content
     began = time.perf_counter()
-    found = _findings(contents)
+    found = _findings(contents, key)
     return {"findings": found, "ms": round((time.perf_counter() - began) * 1000)}
 
 
@@ -219,7 +220,7 @@ def mend(key: str) -> ResponseReturnValue:
         return {"problem": _("这一处已经变了，不能照原来的办法改好。")}, 422
     except (DraftOutdated, DraftLocked) as error:
         return _refused(key, error)
-    return {"revision": revision, "paths": sorted(changes), "findings": _findings(drafts.files(g.session, draft)), **_steps(draft)}
+    return {"revision": revision, "paths": sorted(changes), "findings": _findings(drafts.files(g.session, draft), key), **_steps(draft)}
 
 
 @views.route("/<key>/lock", methods=["POST", "DELETE"])
@@ -254,7 +255,7 @@ def _turn(key: str, step: Any) -> ResponseReturnValue:
         paths = step(g.session, g.actor, draft, _revision(_body()))
     except (DraftOutdated, DraftLocked) as error:
         return _refused(key, error)
-    return {"revision": draft.revision, "paths": paths, "findings": _findings(drafts.files(g.session, draft)), **_steps(draft)}
+    return {"revision": draft.revision, "paths": paths, "findings": _findings(drafts.files(g.session, draft), key), **_steps(draft)}
 
 
 @views.get("/<key>/names")
@@ -388,12 +389,16 @@ def bring_in(key: str) -> ResponseReturnValue:
 def _uploaded() -> dict[str, bytes]:
     """Return what was uploaded by its path in the procedure: a file finds its place by what it is."""
     found: dict[str, bytes] = {}
+    left = drafts.MAX_ZIP_BYTES
     for upload in request.files.getlist("files")[:50]:
-        content, name = upload.read(drafts.MAX_TOTAL_BYTES + 1), (upload.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
+        content, name = upload.read(left + 1), (upload.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
         if not content and not name:
             continue
+        left -= len(content)
+        if left < 0:
+            raise FileUnfit(name=name[:80])
         if content[:2] == b"PK":
-            found |= drafts.unpack(content)
+            found = drafts.checked(found | drafts.unpack(content))
             continue
         stem, _dot, ending = name.rpartition(".")
         stem = re.sub(r"[^a-z0-9_]+", "_", stem.lower()).strip("_")[:40]
@@ -431,7 +436,7 @@ def turn(key: str, path: str) -> ResponseReturnValue:
         {"key": offer.key, "element": offer.element, "text": say(offer.what, dict(offer.fields))}
         for offer in translating.offers(contents[path], spoken, form_keys)
     ]
-    findings = [finding for finding in _findings(contents) if finding["file"] == path]
+    findings = [finding for finding in _findings(contents, key) if finding["file"] == path]
     return render_template("studio/turn.html", key=key, path=path, procedure=draft.procedure, offers=offers, findings=findings)
 
 
@@ -468,14 +473,18 @@ class DeployForm(BaseForm):
 def deploy(key: str) -> ResponseReturnValue:
     """Check the draft once more and deploy it, with a word on what changed."""
     draft = drafts.get(g.session, key)
+    if request.method == "POST":  # from here on nobody saves into it, so that nothing is lost with the draft
+        drafts.claim(g.session, g.actor, draft, request.form.get("revision", type=int))
     contents, form = drafts.files(g.session, draft), DeployForm()
-    complaints = procedures.check(contents)
+    complaints = procedures.check(contents, key)
     needs_approval = asks_for_approval()
     if request.method == "POST" and form.validate():
         at, fits = _when(form)
         if fits:
             try:
-                version = procedures.propose(g.session, g.actor, contents, form.comment.data or "", activate_at=at, needs_approval=needs_approval)
+                version = procedures.propose(
+                    g.session, g.actor, contents, form.comment.data or "", activate_at=at, needs_approval=needs_approval, key=key
+                )
             except Deployment as error:
                 complaints = error.complaints
             else:
@@ -621,8 +630,8 @@ def _refused(key: str, error: DraftOutdated | DraftLocked) -> ResponseReturnValu
     return {"problem": sentence(error), "revision": draft.revision, "lock": _lock(draft), "outdated": isinstance(error, DraftOutdated)}, 409
 
 
-def _findings(contents: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    return [_told(complaint) for complaint in procedures.check(contents)]
+def _findings(contents: Mapping[str, bytes], key: str) -> list[dict[str, Any]]:
+    return [_told(complaint) for complaint in procedures.check(contents, key)]
 
 
 def _told(complaint: Complaint) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def what_is(key: str) -> str:
 def index(key: str) -> ResponseReturnValue:
     """Show what can be tried: the scenarios with how they came out last, a walk by hand, a replay."""
     procedure, files, version = trials.files_of(g.session, key)
-    found = trials.find(g.session, key)
+    found = trials.find(g.session, key, actor=g.actor)
     last = next((trial for trial in found if trial.kind is TrialKind.SCENARIOS), None)
     came_out = {row["key"]: row["holds"] for row in last.result.get("scenarios", ())} if last else {}
     return render_template(
@@ -547,7 +547,7 @@ def _act(text: str) -> HandAct:
         what, name, place, answers = str(said["w"]), str(said.get("n", "")), int(said.get("p", 0)), said.get("a", {})
         if not isinstance(answers, dict):
             raise ValueError
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise InvalidInput from None
     return HandAct(what, name, place, answers)
 
@@ -658,7 +658,7 @@ def _limit_name(key: str, profile: profiles.Values) -> str:
 @requires(Permission.PROCEDURE_EDIT)
 def show(key: str, trial_id: UUID) -> ResponseReturnValue:
     """Show how far a replay has come and what it found."""
-    trial = trials.get(g.session, key, trial_id)
+    trial = trials.get(g.session, key, trial_id, g.actor)
     found = trials.differences(trial)
     outcome, group = request.args.get("outcome", ""), request.args.get("group", "")
     deployed = _tried(trial)
@@ -726,7 +726,7 @@ def _tried(trial: Trial) -> Deployed:
 @requires(Permission.PROCEDURE_EDIT)
 def stop(key: str, trial_id: UUID) -> ResponseReturnValue:
     """Stop a replay; what it found stays."""
-    trials.stop(g.session, g.actor, trials.get(g.session, key, trial_id))
+    trials.stop(g.session, g.actor, trials.get(g.session, key, trial_id, g.actor))
     return redirect(url_for("trials.show", key=key, trial_id=trial_id))
 
 
@@ -734,14 +734,15 @@ def stop(key: str, trial_id: UUID) -> ResponseReturnValue:
 @requires(Permission.PROCEDURE_EDIT)
 def table(key: str, trial_id: UUID) -> ResponseReturnValue:
     """Give what a replay found as a table, a row per case."""
-    trial = trials.get(g.session, key, trial_id)
+    trial = trials.get(g.session, key, trial_id, g.actor)
     deployed, page = _tried(trial), io.StringIO()
     writer = csv.writer(page)
     writer.writerow([_("个案"), _("结果"), _("在办"), _("差别")])
     for number in trial.result.get("same", ()):
         writer.writerow([number, str(OUTCOMES["same"]), "", ""])
     for row in trials.differences(trial):
-        writer.writerow([row.number, str(OUTCOMES[row.outcome]), "" if row.is_over else _("在办"), " ".join(_sentences(deployed, row))])
+        told = [row.number, str(OUTCOMES[row.outcome]), "" if row.is_over else _("在办"), " ".join(_sentences(deployed, row))]
+        writer.writerow([f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text for text in told])
     name = f"{key}-{trial.started_at.astimezone(clock.zone()):%Y%m%d-%H%M}.csv"
     return Response("\ufeff" + page.getvalue(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
@@ -750,7 +751,7 @@ def table(key: str, trial_id: UUID) -> ResponseReturnValue:
 @requires(Permission.PROCEDURE_EDIT)
 def case(key: str, trial_id: UUID, number: str) -> ResponseReturnValue:
     """Show both walks of a case beside each other: the steps alone, nothing of what was said in them."""
-    trial = trials.get(g.session, key, trial_id)
+    trial = trials.get(g.session, key, trial_id, g.actor)
     found = next((row for row in trials.differences(trial) if row.number == number), None)
     _history, old, new, was, would = trials.walks(g.session, trial, number)
     sides = []
@@ -793,7 +794,7 @@ def case(key: str, trial_id: UUID, number: str) -> ResponseReturnValue:
 @requires(Permission.PROCEDURE_EDIT)
 def case_diagram(key: str, trial_id: UUID, number: str, side: str, process: str) -> ResponseReturnValue:
     """Return a diagram of the old or the new version with the steps of a case."""
-    _history, old, new, was, would = trials.walks(g.session, trials.get(g.session, key, trial_id), number)
+    _history, old, new, was, would = trials.walks(g.session, trials.get(g.session, key, trial_id, g.actor), number)
     followed, deployed = (old, was) if side == "old" else (new, would)
     walked = [step.element for step in followed.walk.walked]
     return _diagram(deployed, process, walked, _current(followed.walk))

@@ -160,7 +160,7 @@ def undo(key: str, number: int) -> ResponseReturnValue:
         change = UUID(request.form.get("change", ""))
     except ValueError:
         raise NotFound from None
-    version_changes.undo(g.session, g.actor, change)
+    version_changes.undo(g.session, g.actor, change, procedures.numbered(g.session, key, number))
     flash(_("已转回，个案和转之前一样。"), "done")
     return redirect(url_for("version_changes.show", key=key, number=number))
 

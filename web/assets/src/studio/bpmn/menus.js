@@ -163,7 +163,7 @@ class Room extends CommandInterceptor {
 
   /** Move everything beyond a coordinate away from it. */
   open(along, start, by) {
-    const all = this.registry.filter((entry) => entry.parent && !entry.waypoints && !entry.labelTarget);
+    const all = this.registry.filter((entry) => entry.parent); // with the lines: their labels move along
     const { movingShapes, resizingShapes } = this.spaceTool.calculateAdjustments(all, along, by, start);
     this.spaceTool.makeSpace(movingShapes, resizingShapes, along === 'x' ? { x: by, y: 0 } : { x: 0, y: by }, along === 'x' ? 'e' : 's', start);
   }
@@ -191,17 +191,15 @@ function nearest(flow, { x, y }) {
 
 /** A step has one way on. What is appended to one that has it already is put in between, and the rest makes room. */
 class Insert {
-  static $inject = ['autoPlace', 'modeling', 'spaceTool', 'eventBus', 'elementRegistry', 'commandStack'];
+  static $inject = ['autoPlace', 'modeling', 'room', 'eventBus', 'commandStack'];
 
-  constructor(autoPlace, modeling, spaceTool, eventBus, registry, commandStack) {
+  constructor(autoPlace, modeling, room, eventBus, commandStack) {
     const append = autoPlace.append.bind(autoPlace);
     commandStack.registerHandler('studio.insert', class {
       preExecute(context) {
         const { source, shape, flow } = context;
         const edge = source.x + source.width, width = shape.width + GAP;
-        const all = registry.filter((entry) => entry.parent && !entry.waypoints && !entry.labelTarget);
-        const { movingShapes, resizingShapes } = spaceTool.calculateAdjustments(all, 'x', width, edge + 1);
-        spaceTool.makeSpace(movingShapes, resizingShapes, { x: width, y: 0 }, 'e', edge + 1);
+        room.open('x', edge + 1, width);
         const middle = { x: edge + GAP + shape.width / 2, y: source.y + source.height / 2 };
         context.shape = modeling.createShape(shape, middle, flow.parent);
         const target = flow.target;

@@ -568,7 +568,12 @@ export class Properties {
     if (!lane) { this.modeling.updateProperties(element, { 'ps:role': role }); return; }
     this.together(() => {
       if (element.businessObject.get('ps:role')) this.modeling.updateProperties(element, { 'ps:role': undefined });
-      this.modeling.moveElements([element], { x: 0, y: freeRow(element, lane) - element.y });
+      let y = freeRow(element, lane);
+      if (y === undefined) { // a row of its own, at the foot of the lane
+        y = lane.y + lane.height;
+        this.injector.get('room').open('y', y - 5, element.height + 30);
+      }
+      this.modeling.moveElements([element], { x: 0, y: y - element.y });
     });
   }
 
@@ -681,7 +686,7 @@ export class Properties {
     const left = element.x + element.width / 2 + 20, right = left + 230;
     const others = this.registry.filter((entry) => entry !== element && entry.parent && !isAny(entry, ['bpmn:Lane', 'bpmn:Participant']) && entry.type !== 'root' && entry.host !== element);
     const boxes = others.flatMap(({ waypoints, x, y, width, height }) => (waypoints
-      ? waypoints.slice(1).map((point, index) => ({ x: Math.min(point.x, waypoints[index].x), y: Math.min(point.y, waypoints[index].y), width: Math.abs(point.x - waypoints[index].x), height: Math.abs(point.y - waypoints[index].y) }))
+      ? segments(waypoints)
       : width && height && !(x < left && x + width > right && y < element.y && y + height > element.y + element.height) ? [{ x, y, width, height }] : []));
     const free = (y) => !boxes.some((box) => box.x < right && left < box.x + box.width + 1 && box.y < y + 60 && y - 50 < box.y + box.height + 1);
     const top = element.y + element.height + 80;
@@ -727,13 +732,23 @@ function expressions(own) {
   return texts.filter(Boolean);
 }
 
-/** Return the y of a row of the lane where the element covers nothing. */
+/** Return the y of a row of the lane where the element covers nothing, neither a shape nor a line of others; undefined where there is none. */
 function freeRow(element, lane) {
   const middle = lane.y + lane.height / 2 - element.height / 2;
-  const others = (lane.parent?.children ?? []).filter((other) => other !== element && other.width && !is(other, 'bpmn:Lane') && !other.labelTarget);
-  const free = (y) => !others.some((other) => element.x < other.x + other.width + 10 && other.x < element.x + element.width + 10 && y < other.y + other.height + 10 && other.y < y + element.height + 10);
-  for (let y = lane.y + 20; y + element.height <= lane.y + lane.height - 10; y += 10) if (free(y)) return free(middle) ? middle : y;
-  return middle;
+  const mine = new Set([element, ...element.incoming ?? [], ...element.outgoing ?? []]);
+  const boxes = (lane.parent?.children ?? []).filter((other) => !mine.has(other) && !is(other, 'bpmn:Lane') && !other.labelTarget).flatMap((other) => (other.waypoints ? segments(other.waypoints) : [other]));
+  const covers = (y) => (other) => element.x < other.x + other.width + 10 && other.x < element.x + element.width + 10 && y < other.y + other.height + 10 && other.y < y + element.height + 10;
+  const free = (y) => !boxes.some(covers(y));
+  if (free(middle)) return middle;
+  for (let y = lane.y + 20; y + element.height <= lane.y + lane.height - 10; y += 10) if (free(y)) return y;
+  return undefined;
+}
+
+/** Return the boxes around the parts of a line. */
+function segments(waypoints) {
+  return waypoints.slice(1).map((point, index) => ({
+    x: Math.min(point.x, waypoints[index].x), y: Math.min(point.y, waypoints[index].y), width: Math.abs(point.x - waypoints[index].x), height: Math.abs(point.y - waypoints[index].y),
+  }));
 }
 
 /** Return choices; what is chosen now is among them even where nobody knows it. */
