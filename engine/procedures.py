@@ -206,7 +206,7 @@ def propose(
         session.add(ProcedureApproval(version_id=version.id, asked_by_id=actor.person_id, asked_at=clock.now(), activate_at=activate_at))
         session.flush()
     elif activate_at is not None:
-        activate(session, actor, version, activate_at)
+        activate(session, actor, version, _ahead(activate_at))
     return version
 
 
@@ -226,7 +226,12 @@ def approve(session: Session, actor: Actor, version: ProcedureVersion, *, is_app
     journal.record(session, actor, "procedure:approve" if is_approved else "procedure:refuse", object_id=version.id, number=version.number)
     session.flush()
     if is_approved and asked.activate_at is not None:
-        activate(session, actor, version, max(asked.activate_at, clock.now()))
+        activate(session, actor, version, _ahead(asked.activate_at))
+
+
+def _ahead(at: datetime) -> datetime | None:
+    """Return an instant that lies ahead, None for one that has passed while the version was compiled or waited for a verdict."""
+    return at if at > clock.now() else None
 
 
 def activate(session: Session, actor: Actor | None, version: ProcedureVersion, at: datetime | None = None) -> None:

@@ -206,7 +206,8 @@ def run(deployed: Deployed, standard: Defaults, scenario: Scenario, content_of: 
         results = [_judged(play) for play in plays]
     except Unplayable as error:
         return Result(_with_problem(scenario, str(error)), [])
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:  # a file that is TOML and no scenario
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, feel.FeelError) as error:
+        # a file that is TOML and no scenario
         return Result(_with_problem(scenario, f"{type(error).__name__}: {error}"[:200]), [])
     return Result(scenario, results, (monotonic.perf_counter() - began) * 1000)
 

@@ -174,6 +174,8 @@ def _checked(wanted: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError):
         raise InvalidInput from None
     state = str(wanted.get("state") or "")
+    if any(day and not 1900 < date.fromisoformat(day).year < 9000 for day in days.values()):  # what no database keeps in every zone
+        raise InvalidInput
     if state not in ("", "over", "running") or not 0 < most <= MAX_CASES:
         raise InvalidInput
     return {**days, "profile": str(wanted.get("profile") or "")[:40], "state": state, "most": most}

@@ -17,7 +17,7 @@ from engine.workflow.reading import UnreadableDiagram
 from models import Audience
 from web import words
 from web.errors import sentence
-from web.language import either, say
+from web.language import either, joined, say
 from web.outline_desk import Control, Desk, kept, take
 
 POLICIES: Mapping[str, Any] = {
@@ -184,7 +184,7 @@ def _facts(component: Mapping[str, Any]) -> list[tuple[str, str]]:
     list_key = form_edits.value(component, "values_key")
     said.append((_("选项"), either(lists[list_key].name, lists[list_key].name_en) if list_key in lists else list_key))
     if component.get("values"):
-        said.append((_("选项"), "、".join(str(entry.get("label", "")) for entry in component["values"])))
+        said.append((_("选项"), joined(entry.get("label", "") for entry in component["values"])))
     identity = form_edits.value(component, "identity")
     said.append((_("身份分级"), str(IDENTITIES.get(identity, identity)) if identity else ""))
     said.append((_("什么时候不显示"), form_edits.value(component, "hide")))

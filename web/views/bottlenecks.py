@@ -214,6 +214,8 @@ def period(asked: dict[str, str]) -> tuple[datetime | None, datetime | None]:
 def _midnight(text: str, later: int) -> datetime | None:
     try:
         day = date.fromisoformat(text)
+        if not 1900 < day.year < 9000:  # what no database keeps in every zone
+            return None
         return datetime.combine(day + timedelta(days=later), time(), clock.zone())
     except (ValueError, OverflowError):
         return None

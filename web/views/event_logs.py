@@ -26,7 +26,7 @@ def show(key: str) -> ResponseReturnValue:
     event_logs.known(g.session, key)
     asked = {**bottlenecks.arguments(), "period": request.args.get("period", "all")}
     since, until = bottlenecks.period(asked if asked["period"] in bottlenecks.PERIODS else {**asked, "period": "all"})
-    version = int(asked["version"]) if asked["version"].isdigit() and len(asked["version"]) < 6 else None
+    version = int(asked["version"]) if asked["version"].isdecimal() and len(asked["version"]) < 6 else None
     wanted = Filter(since, until, asked["profile"], version)
     journal.record(g.session, g.actor, "procedure:export-log", procedure=key)
     sessions, actor, in_english = application().sessions, g.actor, is_english()

@@ -91,7 +91,7 @@ def _context(entries: Sequence[forms.Field]) -> forms.Context:
         limits=feel.Limits(steps=min(20_000, STEPS // (2 * expressions)), pattern_seconds=min(0.02, PATTERN_SECONDS / expressions), calls=20),
     )
     known, wanted = codes.lists(), {entry.values_key for entry in entries if entry.values_key}
-    depends = (codes.Code("-", "（由个案决定）", "(depends on the case)"),)
+    depends = (codes.Code("-", _("（由个案决定）"), _("（由个案决定）")),)
     offered = {key: known[key].codes[:MAX_OPTIONS] if key in known else depends for key in wanted}
     names: dict[str, Any] = {
         "now": feel.to_wire(clock.now().astimezone(clock.zone())),

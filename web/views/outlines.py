@@ -24,7 +24,7 @@ from models import CaseState, Procedure, Role
 from web import listed_files, outline_words, words
 from web.errors import sentence
 from web.guards import requires
-from web.language import either, say
+from web.language import either, joined, say
 from web.outline_desk import Control, Desk, kept, opened, take
 from web.outline_words import Names
 
@@ -47,7 +47,7 @@ PLACES = {
     "unknown_answer": "outputs",
     "identity_leaves": "outputs",
 }
-WHERE = {"条件": "condition", "定时": "timer", "role": "task_role", "completionCondition": "completion", "loopCardinality": "cardinality"}
+WHERE = {N_("条件"): "condition", N_("定时"): "timer", "role": "task_role", "completionCondition": "completion", "loopCardinality": "cardinality"}
 
 
 # ── reading ──
@@ -468,7 +468,7 @@ def _processes(names: Names) -> list[tuple[str, str]]:
 
 
 def _start_hint() -> str:
-    return _("常用：%(list)s", list="、".join(f"{key} = {name}" for key, name in outline_words.STARTS))
+    return _("常用：%(list)s", list=joined(f"{key} = {name}" for key, name in outline_words.STARTS))
 
 
 def _named(values: Mapping[str, Any]) -> list[Control]:

@@ -17,7 +17,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import DateTimeLocalField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, Regexp
+from wtforms.validators import InputRequired, Length, Optional, Regexp
 
 from engine import clock, drafts, drawings, organisations, permissions, procedures, profiles, vocabulary
 from engine.errors import Deployment, DraftLocked, DraftOutdated, FileUnfit, InvalidInput, NotFound
@@ -465,7 +465,7 @@ class DeployForm(BaseForm):
         ],
         default="now",
     )
-    activate_at = DateTimeLocalField(_l("从何时起"), format=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"])
+    activate_at = DateTimeLocalField(_l("从何时起"), [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"])
 
 
 @views.route("/<key>/deploy", methods=["GET", "POST"])

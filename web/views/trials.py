@@ -446,7 +446,7 @@ def _read_answers(text: str) -> dict[str, Any]:
         try:
             found[name] = tomllib.loads(f"v = {value}", parse_float=Decimal)["v"]
         except (ValueError, RecursionError):
-            found[name] = {"是": True, "否": False}.get(value, value)
+            found[name] = {_("是"): True, _("否"): False}.get(value, value)
     return found
 
 
@@ -572,7 +572,7 @@ def _added(deployed: Deployed) -> dict[str, Any] | None:
             continue
         value = _typed(entry, said)
         answers[entry.key] = "@none" if value is None else value
-    return {"w": "do", "n": name[:80], "p": int(place) if place.isdigit() else 0, "a": answers}
+    return {"w": "do", "n": name[:80], "p": int(place) if place.isdecimal() and len(place) < 6 else 0, "a": answers}
 
 
 def _typed(entry: Field, said: list[str]) -> Any:

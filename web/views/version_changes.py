@@ -259,7 +259,7 @@ def _candidates(names: Names, element: str, suspected: dict[str, str]) -> list[t
         return []
     new = names.after.specification.elements
     found = [
-        (key, f"{either(entry.name, entry.name_en) or key}（{key}）")
+        (key, _("%(step)s（%(id)s）", step=either(entry.name, entry.name_en) or key, id=key))
         for key, entry in new.items()
         if entry.kind == was.kind and key not in names.before.specification.elements
     ]

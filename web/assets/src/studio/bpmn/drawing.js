@@ -50,7 +50,8 @@ class Factory extends BpmnFactory {
     const taken = this._studio.taken();
     for (let number = 1; ; number += 1) {
       const id = `${stem}_${number}`;
-      if (!this._model.ids.assigned(id) && !taken.has(id)) return id;
+      // The shape of a step that was renamed keeps the id it was drawn with.
+      if (!this._model.ids.assigned(id) && !this._model.ids.assigned(`${id}_di`) && !taken.has(id)) return id;
     }
   }
 
