@@ -209,8 +209,8 @@ RULES: dict[str, Rule] = {
     "several_output_shared": _warning(N_("结果列表“%(name)s”在“%(other)s”里也用，后做的会盖掉先做的。"), N_("各用各的列表名。")),
     "several_lost": _warning(N_("“%(name)s”在每一份里设，出来以后就没有了。"), N_("把它作为每一份的结果（outputDataItem）带出来。")),
     "several_interrupted": _warning(N_("这个边界事件会打断还没办完的几份，已有的结果都会丢掉。"), N_("改成不打断，或用完成条件。")),
-    "completion_never": _warning(N_("完成条件永远不成立，要等每一份都办完。"), N_("删去完成条件，或写成例如 instances_done >= 3。")),
-    "completion_at_once": _warning(N_("完成条件一开始就成立，办完第一份就不再等别的。"), N_("写成例如 instances_done >= 3。")),
+    "completion_never": _warning(N_("完成条件永远不成立，要等每一份都办完。"), N_("删去完成条件，或写成例如 instances_done = 3。")),
+    "completion_at_once": _warning(N_("完成条件一开始就成立，办完第一份就不再等别的。"), N_("写成例如 instances_done = 3。")),
     # forms
     "form_large": _error(N_("表单文件太大。"), N_("分成两张表单。")),
     "form_unreadable": _error(N_("表单不能使用：%(reason)s"), N_("在表单设计里改正这一处；从别处来的表单，先在表单设计里打开再存。")),

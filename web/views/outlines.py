@@ -588,7 +588,7 @@ def _event_controls(found: Step, names: Names) -> list[Control]:
         controls.append(Control("interrupts", _("打断原来那一步"), "check", values["interrupts"], hint))
     if found.event == "timer":
         kinds = [("timeDate", _("到某个时刻")), ("timeDuration", _("过一段时间"))]
-        hint = _('如 due("facility_discussion", case.event_at)，或 case.event_at + duration("PT72H")。')
+        hint = _("如 %(limit)s，或 %(sum)s。", limit='due("facility_discussion", case.event_at)', sum='case.event_at + duration("PT72H")')
         controls += [
             Control("timer_kind", _("怎样定时"), "select", values.get("timer_kind", "timeDate"), choices=kinds),
             Control("timer", _("时间"), "feel", values.get("timer", ""), hint, optional=False),
