@@ -179,6 +179,24 @@ def checked(changes: Mapping[str, bytes]) -> dict[str, bytes]:
     return dict(changes)
 
 
+_DECLARED = re.compile(r"""\A(<\?xml[^>]{0,200}?encoding\s*=\s*["'])([A-Za-z0-9._:-]{1,40})(["'])""")
+
+
+def in_utf8(content: bytes) -> bytes:
+    """Return a diagram or table that was written in another encoding in the one that the editors know; all else as it is."""
+    try:
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            text = content.decode("utf-16")
+        else:
+            found = _DECLARED.match(content[:400].decode("ascii", "replace"))
+            if found is None or found[2].lower() not in ("gb18030", "gbk", "gb2312", "iso-8859-1", "latin1"):
+                return content
+            text = content.decode(found[2])
+    except (LookupError, UnicodeDecodeError):
+        return content
+    return _DECLARED.sub(r"\1UTF-8\3", text, count=1).encode("utf-8", "replace")
+
+
 # ── saving and undoing ──
 
 
@@ -418,4 +436,4 @@ def unpack(content: bytes) -> dict[str, bytes]:
         raise FileUnfit(name="zip") from error
     if not found:
         raise FileUnfit(name="zip")
-    return checked(found)
+    return checked({path: in_utf8(packed) if path.endswith((".bpmn", ".dmn")) else packed for path, packed in found.items()})

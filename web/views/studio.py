@@ -407,7 +407,9 @@ def _uploaded() -> dict[str, bytes]:
         folder = {"bpmn": "shared/", "xml": "shared/", "dmn": "decisions/", "json": "forms/", "form": "forms/"}.get(ending.lower())
         if folder is None:
             raise FileUnfit(name=name[:80])
-        found[folder + stem + {"xml": ".bpmn", "form": ".json"}.get(ending.lower(), f".{ending.lower()}")] = content
+        found[folder + stem + {"xml": ".bpmn", "form": ".json"}.get(ending.lower(), f".{ending.lower()}")] = (
+            drafts.in_utf8(content) if folder in ("shared/", "decisions/") else content
+        )
     return drafts.checked(found)
 
 

@@ -114,7 +114,7 @@ def move(key: str, number: int) -> ResponseReturnValue:
     if not dry and not reason.strip():
         problems.append(_("请写理由。"))
     if problems:
-        return _page(version, mapping, problems=problems), 422
+        return _page(version, mapping, problems=problems, picked=set(chosen)), 422
     done = request.form.get("done", 0, type=int)
     results = []
     for case_id in chosen[:BATCH]:
@@ -124,8 +124,18 @@ def move(key: str, number: int) -> ResponseReturnValue:
     if not rest and not dry and all(result["ok"] for result in results):
         flash(_("已转到第 %(number)s 版：%(count)s 个个案。", number=number, count=done + len(results)), "done")
         return redirect(url_for("version_changes.show", key=key, number=number))
+    picked = {*chosen, *_chosen("tried")} if dry else None  # who tries some moves those, and no others
     return _page(
-        version, mapping, results=results, rest=rest, done=done + len(results), total=done + len(chosen), dry=dry, reason=reason, reckons=reckons
+        version,
+        mapping,
+        results=results,
+        rest=rest,
+        done=done + len(results),
+        total=done + len(chosen),
+        dry=dry,
+        reason=reason,
+        reckons=reckons,
+        picked=picked,
     )
 
 
@@ -170,9 +180,9 @@ def _mapping(source: Any) -> dict[str, str]:
     return {name[3:]: value for name, value in source.items() if name.startswith("to:") and value and len(name) < 90 and len(value) < 90}
 
 
-def _chosen() -> list[UUID]:
+def _chosen(field: str = "case") -> list[UUID]:
     found = []
-    for text in request.form.getlist("case")[:MAX_CHOSEN]:
+    for text in request.form.getlist(field)[:MAX_CHOSEN]:
         try:
             found.append(UUID(text))
         except ValueError:
@@ -248,7 +258,7 @@ def _page(version: ProcedureVersion, mapping: dict[str, str], **shown: Any) -> s
         cannot=sum(len(row["group"].cases) for row in rows if not row["group"].can_follow),
         olders=sorted({row["group"].number for row in rows}),
         batch=BATCH,
-        **{"problems": [], "results": None, "rest": [], "done": 0, "total": 0, "dry": False, "reason": "", "reckons": False, **shown},
+        **{"problems": [], "results": None, "rest": [], "done": 0, "total": 0, "dry": False, "reason": "", "reckons": False, "picked": None, **shown},
     )
 
 

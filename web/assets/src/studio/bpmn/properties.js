@@ -652,7 +652,7 @@ export class Properties {
     const late = (text) => `${text}${/[ -~]$/.test(text) ? ' ' : ''}超时`;
     let last;
     this.together(() => {
-      const centre = { x: element.x + element.width / 2, y: this._freeBelow(element) };
+      const centre = this._freeBelow(element);
       const boundary = this.modeling.createShape(
         factory.createShape({ type: 'bpmn:BoundaryEvent', eventDefinitionType: 'bpmn:TimerEventDefinition', cancelActivity: false }),
         { x: element.x + element.width / 2, y: element.y + element.height }, element, { attach: true },
@@ -660,7 +660,7 @@ export class Properties {
       const timer = definition(boundary.businessObject, 'bpmn:TimerEventDefinition');
       this._update(boundary, timer, { timeDate: this._formal(`due("${limit}", ${task?.from ?? 'now()'})`, timer) });
       this.modeling.updateProperties(boundary, { ...called(late(name), `Late: ${english}`), cancelActivity: false });
-      const step = this.modeling.appendShape(boundary, factory.createShape({ type: kind === 'person' ? 'bpmn:UserTask' : 'bpmn:ServiceTask' }), { x: centre.x + 90, y: centre.y }, element.parent);
+      const step = this.modeling.appendShape(boundary, factory.createShape({ type: kind === 'person' ? 'bpmn:UserTask' : 'bpmn:ServiceTask' }), centre, element.parent);
       if (kind === 'person') {
         const forms = (this.studio.names().forms ?? []).map(({ key }) => key);
         this._setExt(step, 'ps:Task', { form: forms.includes('chase') ? 'chase' : undefined, organisation: 'owner', fresh: 'true' });
@@ -672,27 +672,31 @@ export class Properties {
         }));
       }
       this.modeling.updateProperties(step, kind === 'person' ? called(`催办：${name}`, `Chase: ${english}`) : called(`告知：${late(name)}`, `Tell: ${english} is late`));
-      const end = this.modeling.appendShape(step, factory.createShape({ type: 'bpmn:EndEvent' }), { x: centre.x + 210, y: centre.y }, element.parent);
+      const end = this.modeling.appendShape(step, factory.createShape({ type: 'bpmn:EndEvent' }), { x: centre.x + 120, y: centre.y }, element.parent);
       this.modeling.updateProperties(end, called('已提醒', 'Reminded'));
       last = step;
     });
     this.injector.get('selection').select(last);
   }
 
-  /** Return the y below an element where a step and an end beside it cover nothing; room is made where there is none. */
+  /** Return where below an element a step and an end to its right cover nothing; room is made where there is none. */
   _freeBelow(element) {
     const lane = this.registry.find((entry) => is(entry, 'bpmn:Lane') && !(entry.children ?? []).some((child) => is(child, 'bpmn:Lane'))
       && entry.x <= element.x && element.x <= entry.x + entry.width && entry.y <= element.y && element.y <= entry.y + entry.height);
-    const left = element.x + element.width / 2 + 20, right = left + 230;
-    const others = this.registry.filter((entry) => entry !== element && entry.parent && !isAny(entry, ['bpmn:Lane', 'bpmn:Participant']) && entry.type !== 'root' && entry.host !== element);
+    let left = element.x + element.width / 2 + 20;
+    const mine = element.outgoing ?? [];
+    const down = mine.flatMap(({ waypoints }) => segments(waypoints)).filter(({ y, width, height }) => width < 1 && y + height > element.y + element.height).map(({ x }) => x);
+    for (const x of down.sort((one, other) => one - other)) if (x > left - 10 && x < left + 230) left = x + 20; // beside its own way down
+    const right = left + 230;
+    const others = this.registry.filter((entry) => entry !== element && !mine.includes(entry) && entry.parent && !isAny(entry, ['bpmn:Lane', 'bpmn:Participant']) && entry.host !== element);
     const boxes = others.flatMap(({ waypoints, x, y, width, height }) => (waypoints
       ? segments(waypoints)
       : width && height && !(x < left && x + width > right && y < element.y && y + height > element.y + element.height) ? [{ x, y, width, height }] : []));
     const free = (y) => !boxes.some((box) => box.x < right && left < box.x + box.width + 1 && box.y < y + 60 && y - 50 < box.y + box.height + 1);
     const top = element.y + element.height + 80;
-    for (let y = top; lane && y <= lane.y + lane.height - 60; y += 10) if (free(y)) return y;
+    for (let y = top; lane && y <= lane.y + lane.height - 60; y += 10) if (free(y)) return { x: left + 70, y };
     this.injector.get('room').open('y', element.y + element.height + 20, 140);
-    return top + 10;
+    return { x: left + 70, y: top + 10 };
   }
 
   _readNames(element) {
