@@ -52,6 +52,7 @@ ROLES = frozenset(role.value for role in Role)
 WORKERS = frozenset(role.value for role, granted in PERMISSIONS.items() if Permission.WORK_ITEM_HAND_IN in granted)
 STATES = frozenset(state.value for state in CaseState)
 FINAL = frozenset(state.value for state in FINAL_STATES)
+_SOURCE = re.compile(r"来源[：:]|\bSource:", re.IGNORECASE)
 EXPLAINED = ("userTask", "callActivity", "serviceTask", "businessRuleTask")
 # Parties in which a role is held; a role that is not named here may be held anywhere.
 PARTIES: Mapping[str, frozenset[str]] = {
@@ -374,7 +375,7 @@ def _words(node: etree._Element, path: str, kind: str) -> Iterator[Complaint]:
         yield _at(node, path, "no_name")
     if name and not node.get(f"{_P}name_en") and re.search(r"[\u3400-\u9fff]", name):
         yield _at(node, path, "no_english")
-    if kind in EXPLAINED and "来源：" not in "".join(entry.text or "" for entry in node.findall(f"{_B}documentation")):
+    if kind in EXPLAINED and not _SOURCE.search("".join(entry.text or "" for entry in node.findall(f"{_B}documentation"))):
         yield _at(node, path, "no_source")
 
 

@@ -132,6 +132,7 @@ def test_a_finding_is_mended_by_its_button_and_a_file_is_added_and_taken_away(vi
     offer = page.locator(f"[data-st=findings] li[data-element={step}] select")
     offer.first.select_option("facility_discussion")
     until(page, "id => !pingshenStudio.findings().some(({ element, level }) => element === id && level === 'error')", step)
+    until(page, "async id => (await pingshenStudio.open()?.editor.text())?.split(`id=\"${id}\"`)[1]?.includes('form=')", step)
     until(page, "!document.querySelector('.st-place[aria-busy]')")
     assert 'form="facility_discussion"' in page.evaluate("pingshenStudio.open().editor.text()").split(f'id="{step}"')[1].split("</bpmn:userTask>")[0]
     page.click("[data-act=new]")
