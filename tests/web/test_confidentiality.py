@@ -175,7 +175,9 @@ def test_no_page_needs_an_inline_script_or_style(sessions: Sessions, browse: Any
     for username in ("tangyining", "xushenyan", "xitong"):
         for path, answer in crawl(browse(username)).items():
             if answer.mimetype == "text/html":
-                assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>|\sstyle=|\son[a-z]+=|javascript:", answer.get_data().decode("utf-8", "replace")), path
+                assert not re.search(
+                    r"<script(?![^>]*\bsrc=)[^>]*>|\sstyle=|\son[a-z]+=|javascript:", answer.get_data().decode("utf-8", "replace")
+                ), path
 
 
 def test_json_of_a_diagram_names_steps_and_nobody(sessions: Sessions, browse: Any) -> None:
