@@ -49,6 +49,16 @@ PAGES = {
     "xitong": ("/people/new", "/people/tangyining/edit", "/organisations/new", "/incidents", "/calendar"),
     "anquan": ("/people/tangyining",),
     "shenji": ("/journal",),
+    "liucheng": (
+        "/",
+        "/studio",
+        "/studio/help",
+        "/studio/maternal_death/trials",
+        "/bottlenecks/maternal_death",
+        "/version-changes/maternal_death/1",
+        "/procedures/maternal_death/versions/1",
+        "/procedures/maternal_death/versions/1/outline",
+    ),
     "renguochang": ("/", "/conclusions", "/accountability", "/rectifications"),
 }
 
@@ -99,22 +109,24 @@ def found(sessions: Sessions) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("size", "language", "theme"),
+    ("size", "language", "theme", "half"),
     [
-        (WIDE, "zh-CN", "light"),
-        (WIDE, "en", "dark"),
-        (NARROW, "en", "light"),
-        (NARROW, "zh-CN", "dark"),
+        (WIDE, "zh-CN", "light", 0),
+        (WIDE, "en", "dark", 1),
+        (NARROW, "en", "dark", 0),
+        (NARROW, "zh-CN", "light", 1),
     ],
-    ids=["wide", "wide-english-dark", "phone-english", "phone-dark"],
+    ids=["wide", "wide-english-dark", "phone-english-dark", "phone"],
 )
-def test_every_page_is_accessible_quiet_and_fits(visit: Any, sessions: Sessions, size: tuple[int, int], language: str, theme: str) -> None:
+def test_every_page_is_accessible_quiet_and_fits(visit: Any, sessions: Sessions, size: tuple[int, int], language: str, theme: str, half: int) -> None:
+    """Each page on both widths, in both languages, light and dark; half of the pages the other way round."""
     with transaction(sessions) as session:
         session.execute(sa.update(Account).values(theme=theme))
     wrong: list[tuple[str, list[str]]] = []
     people: dict[str, Person] = {}
     pages = found(sessions)
-    for username, path in pages:
+    assert len(pages) > 50
+    for username, path in pages[half::2]:
         if username not in people:
             people[username] = visit(username, size, language)
         person = people[username]
@@ -125,7 +137,6 @@ def test_every_page_is_accessible_quiet_and_fits(visit: Any, sessions: Sessions,
         if faults or noise:
             wrong.append((f"{username} {path}", [*faults, *noise]))
     assert not wrong, "\n".join(f"{page}\n    " + "\n    ".join(lines) for page, lines in wrong)
-    assert len(pages) > 40
 
 
 def test_the_gate_and_signing_in_are_accessible(visit: Any) -> None:

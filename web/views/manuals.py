@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -26,6 +30,10 @@ from web.jinja import full
 from web.language import is_english, say
 
 views = Blueprint("manuals", __name__)
+KEPT = 4
+"""How many typeset manuals are kept: the same one is often asked for by several people."""
+_typeset: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
+_lock = threading.Lock()
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 VOCABULARY: Mapping[str, Any] = {
     "userTask": _l("人办的步骤"),
@@ -174,10 +182,18 @@ def _of_draft(key: str) -> tuple[Deployed, str, list[tuple[str, str]]]:
 def _answer(deployed: Deployed, name: str, meta: list[tuple[str, str]], kind: str) -> ResponseReturnValue:
     data = content(deployed, meta)
     language = "en" if is_english() else "zh"
-    try:
-        body, mimetype = (documents.pdf("manual", data), "application/pdf") if kind == "pdf" else (word_documents.manual(data), WORD)
-    except documents.TooLong:
-        flask.abort(413)
+    known = kind, hashlib.sha256(json.dumps(data, ensure_ascii=False, sort_keys=True, default=str).encode()).digest()
+    body = _typeset.get(known)
+    if body is None:
+        try:
+            body = documents.pdf("manual", data) if kind == "pdf" else word_documents.manual(data)
+        except documents.TooLong:
+            flask.abort(413)
+        with _lock:
+            _typeset[known] = body
+            while len(_typeset) > KEPT:
+                _typeset.popitem(last=False)
+    mimetype = "application/pdf" if kind == "pdf" else WORD
     return Response(body, mimetype=mimetype, headers={"Content-Disposition": f'inline; filename="{name}-{language}.{kind}"'})
 
 
