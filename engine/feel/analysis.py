@@ -26,6 +26,8 @@ MAX_PAIRS = 500_000
 """Pairs of rules that are compared in one table."""
 MAX_WORK = 80_000
 """Combinations of pieces that are looked at in one table for gaps, and as many for rules that come too late."""
+MAX_CELLS = 2_000
+"""Input cells of one table; a larger one is checked cell by cell where it runs, and not analysed whole."""
 MAX_TESTS = 200_000
 """Tests times pieces of one table, and steps of its constants; a larger one is not analysed."""
 MAX_CONSTANTS = 2_000
@@ -383,7 +385,10 @@ class _Analysis:
         """Return everything that is odd about the table."""
         found: list[Finding] = []
         try:
-            found += [*self.outputs(), *self.input_types()]
+            found += self.outputs()
+            if self.count * len(self.table.inputs) > MAX_CELLS:
+                raise _TooLarge
+            found += self.input_types()
             return found + self.rules()
         except (_TooLarge, LimitExceeded):
             return [*found, Finding("too large")]

@@ -8,6 +8,7 @@ standard has it, and its reason is kept.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -66,9 +67,15 @@ def read_all(files: Mapping[str, bytes]) -> dict[str, "Model | ModelRefused"]:
     Returns:
         By the same names, each model, or the error by which it is refused; a model is refused with one that it imports.
     """
+    return dict(_read_all(tuple(files.items())))
+
+
+@lru_cache(maxsize=8)
+def _read_all(files: tuple[tuple[str, bytes], ...]) -> Mapping[str, "Model | ModelRefused"]:
+    """Read models once: the checks, the tables' own and the engine ask for the same, and models never change."""
     found: dict[str, Model | ModelRefused] = {}
     read_in: dict[str, dmn.Definitions] = {}
-    for name, xml in files.items():
+    for name, xml in files:
         try:
             read_in[name] = dmn.read_xml(xml)
         except ModelRefused as error:
@@ -104,7 +111,7 @@ def read_all(files: Mapping[str, bytes]) -> dict[str, "Model | ModelRefused"]:
     for name in read_in:
         with suppress(ModelRefused):
             model(name, ())
-    return {name: found[name] for name in files}
+    return {name: found[name] for name, _xml in files}
 
 
 class ItemType:
