@@ -428,11 +428,19 @@ def unpack(content: bytes) -> dict[str, bytes]:
                 path = entry.filename[len(top) :] if entry.filename.startswith(top) else ""
                 if not procedures.PATHS.fullmatch(path):
                     continue
-                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others take as much memory as their header says
+                # Other packings take as much memory as their header says; what is encrypted or of a later format is not ours.
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or entry.flag_bits & 0x61 or entry.extract_version > 63:
                     raise FileUnfit(name=path)
                 with archive.open(entry) as stream:
                     found[path] = stream.read(MAX_FILE_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        OSError,
+        EOFError,
+        ValueError,
+    ) as error:  # what the library does not unpack is a RuntimeError
         raise FileUnfit(name="zip") from error
     if not found:
         raise FileUnfit(name="zip")
