@@ -419,7 +419,7 @@ def unpack(content: bytes) -> dict[str, bytes]:
         raise FileUnfit(name="zip")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            entries = [entry for entry in archive.infolist() if entry.filename and not entry.is_dir()]
             if len(entries) > 4 * MAX_FILES or sum(entry.file_size for entry in entries) > MAX_TOTAL_BYTES:
                 raise FileUnfit(name="zip")
             tops = [entry.filename[: -len(procedures.MANIFEST)] for entry in entries if entry.filename.split("/")[-1] == procedures.MANIFEST]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import threading
 import time
 import zipfile
@@ -219,3 +220,19 @@ def test_of_two_that_save_at_once_one_is_told(copy_at: At) -> None:
     with world.sessions() as session:
         assert session.scalar(sa.select(ProcedureDraft.revision)) == 2
         assert session.scalar(sa.select(sa.func.count()).select_from(ProcedureDraftChange)) == 1
+
+
+def test_a_damaged_archive_is_unpacked_or_refused_and_nothing_else() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("procedure.toml", b"key='x'" * 50)
+    whole, chance, refused = out.getvalue(), random.Random(7), 0
+    for _ in range(4000):
+        damaged = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        try:
+            drafts.unpack(bytes(damaged))
+        except FileUnfit:
+            refused += 1
+    assert refused > 1000
