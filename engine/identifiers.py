@@ -229,17 +229,21 @@ def _occurrences(key: str, tight: str, at: list[int]) -> Iterator[tuple[int, int
 
 def _by_sound(plain: str, at: list[int], names: list[str], wanted: Terms) -> Iterator[Found]:
     """Find names by their sound: in traditional characters, or in Latin letters; of three characters at least, else chance says yes."""
-    sounds = {tuple(lazy_pinyin(name)): name for name in names if len(name) >= 3}
+    sounds = {_sound(name): name for name in names if len(name) >= 3}
     if not sounds:
         return
     kinds = {name: "subject" if name in wanted.subject else "person" for name in sounds.values()}
+    beginning: dict[str, list[tuple[str, ...]]] = {}
+    for sound in sounds:
+        beginning.setdefault(sound[0], []).append(sound)
     han = [(index, character) for index, character in enumerate(plain) if _is_han(character)]
-    heard = lazy_pinyin([character for _, character in han])
-    for sound, name in sounds.items():
-        for start in range(len(han) - len(sound) + 1):
-            first, last = han[start][0], han[start + len(sound) - 1][0]
-            if last - first == len(sound) - 1 and tuple(heard[start : start + len(sound)]) == sound:
-                yield Found(at[first], at[last] + 1, plain[first : last + 1], kinds[name])
+    heard = tuple(syllable for _, character in han for syllable in _sound(character))
+    for start, syllable in enumerate(heard):
+        for sound in beginning.get(syllable, ()):
+            if heard[start : start + len(sound)] == sound:
+                first, last = han[start][0], han[start + len(sound) - 1][0]
+                if last - first == len(sound) - 1:
+                    yield Found(at[first], at[last] + 1, plain[first : last + 1], kinds[sounds[sound]])
     letters = [(index, character) for index, character in enumerate(plain) if character.isascii() and character.isalpha()]
     latin = "".join(character for _, character in letters)
     for sound, name in sounds.items():
@@ -249,6 +253,12 @@ def _by_sound(plain: str, at: list[int], names: list[str], wanted: Terms) -> Ite
                 first, last = letters[start][0], letters[start + len(spelled) - 1][0]
                 if last - first < len(spelled) + 4:
                     yield Found(at[first], at[last] + 1, plain[first : last + 1], kinds[name])
+
+
+@lru_cache(maxsize=16_384)
+def _sound(text: str) -> tuple[str, ...]:
+    """Return the syllables of a name or of a character by itself, without tones."""
+    return tuple(lazy_pinyin(text))
 
 
 def _is_han(character: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import time_machine
+from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from sqlalchemy.orm import Session
 
 from engine import calendars, installation, passwords
@@ -21,7 +20,9 @@ from engine.transaction import transaction
 from models import Person, Realm
 from models.database import Sessions, connect, sessions_of
 from models.upgrading import upgrade
+from tests import sharing
 from tests.postgres import Postgres
+from tests.worlds import Course
 from web.demo.places import settle
 from web.demo.player import Player, Script, Stage, play
 
@@ -37,26 +38,56 @@ def furnish(sessions: Sessions) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """One PostgreSQL server for all tests of a process."""
-    server = Postgres()
-    yield server
-    server.stop()
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Postgres:
+    """One PostgreSQL server for all tests of a run."""
+
+    def make(folder: Path) -> None:
+        (folder / "root").write_text(str(Postgres.started().root))
+
+    return Postgres(Path((sharing.once(tmp_path_factory, "postgres", make) / "root").read_text()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the server when the last test of the last process is done."""
+    if hasattr(session.config, "workerinput"):
+        return
+    factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+    if (found := sharing.folder(factory) / "postgres" / "root").exists():
+        Postgres(Path(found.read_text())).stop()
+
+
+def rest(engine: sa.Engine) -> None:
+    """Leave a SQLite database as one file, to be copied."""
+    raw = engine.raw_connection()
+    raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+    raw.close()
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A furnished SQLite database, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "template.db"
-    with time_machine.travel(START, tick=False):
-        engine = connect(f"sqlite:///{path}")
-        upgrade(engine)
-        furnish(sessions_of(engine))
-        raw = engine.raw_connection()
-        raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        raw.close()
-        engine.dispose()
-    return path
+
+    def make(folder: Path) -> None:
+        with time_machine.travel(START, tick=False):
+            engine = connect(f"sqlite:///{folder / 'template.db'}")
+            upgrade(engine)
+            furnish(sessions_of(engine))
+            rest(engine)
+
+    return sharing.once(tmp_path_factory, "furnished", make) / "template.db"
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
+    """The compiled templates: an application is made for nearly every test, and each page is compiled once."""
+    return FileSystemBytecodeCache(str(sharing.once(tmp_path_factory, "templates", lambda _folder: None)))
+
+
+@pytest.fixture(scope="session")
+def course(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """The databases at each step of one case."""
+    return Course(sqlite_template, START, tmp_path_factory)
 
 
 # How many days before the present each case began, and which steps nobody does.
@@ -73,45 +104,37 @@ CASES: dict[str, tuple[float, tuple[str, ...]]] = {
 
 @pytest.fixture(scope="session")
 def filled_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database in which five cases stand at different points, to be copied."""
-    path = tmp_path_factory.mktemp("filled") / "filled.db"
-    with time_machine.travel(START - timedelta(days=160), tick=False) as traveller:
-        calendars.forget()
-        engine = connect(f"sqlite:///{path}")
-        upgrade(engine)
-        furnish(sessions_of(engine))
-        stage = Stage(sessions_of(engine), traveller.move_to)
-        for _ in play(
-            stage, [Player(stage, Script(event=START - timedelta(days=days), leaves=leaves)) for days, leaves in CASES.values()], until=START
-        ):
-            pass
-        raw = engine.raw_connection()
-        raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        raw.close()
-        engine.dispose()
-    return path
+    """A database in which some cases stand at different points, to be copied."""
+
+    def make(folder: Path) -> None:
+        with time_machine.travel(START - timedelta(days=160), tick=False) as traveller:
+            calendars.forget()
+            engine = connect(f"sqlite:///{folder / 'filled.db'}")
+            upgrade(engine)
+            furnish(sessions_of(engine))
+            stage = Stage(sessions_of(engine), traveller.move_to)
+            scripts = [Script(event=START - timedelta(days=days), leaves=leaves) for days, leaves in CASES.values()]
+            for _ in play(stage, [Player(stage, script) for script in scripts], until=START):
+                pass
+            rest(engine)
+
+    return sharing.once(tmp_path_factory, "filled", make) / "filled.db"
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Postgres) -> str:
+def postgres_template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A furnished PostgreSQL database, to be cloned."""
-    _statement(postgres, "CREATE DATABASE template_pingshen")
-    with time_machine.travel(START, tick=False):
-        engine = connect(postgres.url("template_pingshen"))
-        upgrade(engine)
-        furnish(sessions_of(engine))
-        engine.dispose()
+
+    def make(_folder: Path) -> None:
+        postgres.say("CREATE DATABASE template_pingshen")
+        with time_machine.travel(START, tick=False):
+            engine = connect(postgres.url("template_pingshen"))
+            upgrade(engine)
+            furnish(sessions_of(engine))
+            engine.dispose()
+
+    sharing.once(tmp_path_factory, "template_pingshen", make)
     return "template_pingshen"
-
-
-_names = itertools.count(1)
-
-
-def _statement(postgres: Postgres, text: str) -> None:
-    engine = sa.create_engine(postgres.url(), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(text)
-    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -122,12 +145,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
-    template = request.getfixturevalue("postgres_template")
-    name = f"test_{os.getpid()}_{next(_names)}"
-    _statement(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield postgres.url(name)
-    _statement(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    with request.getfixturevalue("postgres").database(request.getfixturevalue("postgres_template")) as url:
+        yield url
 
 
 @pytest.fixture

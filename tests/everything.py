@@ -35,7 +35,7 @@ def main() -> int:
         out = tempfile.TemporaryFile("w+")  # noqa: SIM115 - read when the check is done
         running[name] = (subprocess.Popen([str(part) for part in command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT), out)
     say("ruff, mypy and the import contracts run beside the tests" if running else "tests")
-    pytest = [BIN / "python", "-m", "pytest", *(arguments or ["-n", "3", "--dist", "loadgroup", "--durations", "8"])]
+    pytest = [BIN / "python", "-m", "pytest", *(arguments or ["-n", "3", "--dist", "worksteal", "--durations", "8"])]
     failed = [] if subprocess.run([str(part) for part in pytest], cwd=ROOT).returncode == 0 else ["tests"]
     for name, (process, out) in running.items():
         if process.wait():

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-import os
+import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 import sqlalchemy as sa
 import time_machine
 from sqlalchemy.orm import Session, sessionmaker
@@ -23,7 +24,7 @@ from engine.work_items import HandedIn
 from models import OPEN_STATES, Base, Case, Deadline, Organisation, Person, WorkItem
 from models.database import Sessions, connect, sessions_of
 from models.upgrading import upgrade
-from tests.postgres import Postgres
+from tests import sharing
 from web.demo.player import Player, Script, Stage, defaults, play
 
 KINDS = ("sqlite", "postgresql")
@@ -41,103 +42,91 @@ class Checkpoint:
 
 
 class Course:
-    """One case played by the defaults, a copy kept wherever another step comes next."""
+    """One case played to its end by the defaults, a copy kept wherever another step comes next."""
 
-    def __init__(self, template: Path, folder: Path, start: datetime) -> None:
-        self.folder, self.start = folder, start
-        self.known = {BEGUN: Checkpoint(template, None, start)}
-        self._front: tuple[sa.Engine, Player, Iterator[Player], datetime] | None = None
+    def __init__(self, template: Path, start: datetime, factory: pytest.TempPathFactory) -> None:
+        self._template, self._start, self._factory = template, start, factory
+        self._known: dict[str, Checkpoint] | None = None
 
     def at(self, element: str) -> Checkpoint:
-        """Return the copy at a step, playing on as far as it takes."""
-        while element not in self.known:
-            self._play_on()
-        return self.known[element]
+        """Return the copy at a step."""
+        if element == BEGUN:
+            return Checkpoint(self._template, None, self._start)
+        if self._known is None:
+            folder = sharing.once(self._factory, "course", self._play)
+            stored = json.loads((folder / "checkpoints.json").read_text())
+            self._known = {
+                step: Checkpoint(folder / f"{step}.db", UUID(case_id), datetime.fromisoformat(moment)) for step, (case_id, moment) in stored.items()
+            }
+        if element not in self._known:
+            raise LookupError(f"the case does not come by there, but by {sorted(self._known)}")
+        return self._known[element]
 
-    def _play_on(self) -> None:
-        with time_machine.travel(self._front[3] if self._front else self.start, tick=False) as traveller:
-            if self._front is None:
-                path = self.folder / "front.db"
-                shutil.copy(self.known[BEGUN].path, path)
-                engine = connect(f"sqlite:///{path}")
-                stage = Stage(sessions_of(engine), datetime_mover(traveller))
-                player = Player(stage, Script(event=defaults().begin["event"]))
-                acts = play(stage, [player])
-            else:
-                engine, player, acts, _ = self._front
-                player.stage.move = datetime_mover(traveller)
-            if next(acts, None) is None:
-                raise LookupError(f"the case does not come by there, but by {sorted(self.known)}")
-            upcoming = player.upcoming or "end"
-            self._front = engine, player, acts, clock.now()
-            if upcoming not in self.known:
-                path = self.folder / f"{upcoming}.db"
-                raw = engine.raw_connection()
-                raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-                raw.close()
-                shutil.copy(self.folder / "front.db", path)
-                self.known[upcoming] = Checkpoint(path, player.case_id, clock.now())
-
-
-def datetime_mover(traveller: time_machine.Coordinates) -> Callable[[datetime], None]:
-    """Return what sets the present."""
-    return traveller.move_to
+    def _play(self, folder: Path) -> None:
+        front, stored = folder / "front.db", dict[str, tuple[str, str]]()
+        shutil.copy(self._template, front)
+        with time_machine.travel(self._start, tick=False) as traveller:
+            calendars.forget()
+            engine = connect(f"sqlite:///{front}")
+            stage = Stage(sessions_of(engine), traveller.move_to)
+            player = Player(stage, Script(event=defaults().begin["event"]))
+            for _ in play(stage, [player]):
+                upcoming = player.upcoming or "end"
+                if upcoming not in stored:
+                    raw = engine.raw_connection()
+                    raw.driver_connection.execute("VACUUM INTO ?", (str(folder / f"{upcoming}.db"),))  # type: ignore[union-attr]
+                    raw.close()
+                    stored[upcoming] = str(player.case_id), clock.now().isoformat()
+            engine.dispose()
+        calendars.forget()
+        (folder / "checkpoints.json").write_text(json.dumps(stored))
 
 
 class Worlds:
     """The databases of a test process, by kind and step."""
 
-    def __init__(self, course: Course, folder: Path, postgres: Callable[[], Postgres], postgres_template: Callable[[], str]) -> None:
-        self.course, self.folder, self._postgres, self._template = course, folder, postgres, postgres_template
+    def __init__(self, course: Course, factory: pytest.TempPathFactory, ask: Callable[[str], Any]) -> None:
+        self.course, self._factory, self._ask = course, factory, ask
         self._shared: dict[tuple[str, str], sa.Engine] = {}
-        self._templates: dict[str, str] = {}
-        self._names = itertools.count(1)
+        self._kept = ExitStack()
 
     def shared(self, kind: str, element: str) -> sa.Engine:
         """Return the engine of a database that nobody changes."""
         if (kind, element) not in self._shared:
-            self._shared[kind, element] = connect(self.copy(kind, element))
+            engine = self._shared[kind, element] = connect(self._kept.enter_context(self.copy(kind, element)))
+            self._kept.callback(engine.dispose)
         return self._shared[kind, element]
 
-    def copy(self, kind: str, element: str) -> str:
-        """Return the address of a database of one's own."""
+    @contextmanager
+    def copy(self, kind: str, element: str) -> Iterator[str]:
+        """Yield the address of a database of one's own."""
         if kind == "sqlite":
-            path = self.folder / f"copy-{next(self._names)}.db"
-            shutil.copy(self.course.at(element).path, path)
-            return f"sqlite:///{path}"
-        name = f"world_{os.getpid()}_{next(self._names)}"
-        self._clone(name, self._postgres_at(element))
-        return self._postgres().url(name)
-
-    def drop(self, url: str) -> None:
-        """Forget a copy."""
-        if url.startswith("sqlite"):
-            Path(url.removeprefix("sqlite:///")).unlink(missing_ok=True)
+            with tempfile.TemporaryDirectory() as folder:
+                yield f"sqlite:///{shutil.copy(self.course.at(element).path, folder)}"
         else:
-            statement(self._postgres(), f"DROP DATABASE IF EXISTS {sa.make_url(url).database} WITH (FORCE)")
+            with self._ask("postgres").database(self._postgres_at(element)) as url:
+                yield url
 
     def close(self) -> None:
-        """Give the connections back."""
-        for engine in self._shared.values():
-            engine.dispose()
-
-    def _clone(self, name: str, template: str) -> None:
-        statement(self._postgres(), f"CREATE DATABASE {name} TEMPLATE {template}")
+        """Give the connections and copies back."""
+        self._kept.close()
 
     def _postgres_at(self, element: str) -> str:
         """Return the PostgreSQL database with the rows of the SQLite one, to be cloned."""
         if element == BEGUN:
-            return self._template()
-        if element not in self._templates:
-            name = f"step_{element}"
-            statement(self._postgres(), f"CREATE DATABASE {name}")
-            target, source = connect(self._postgres().url(name)), connect(f"sqlite:///{self.course.at(element).path}")
+            return str(self._ask("postgres_template"))
+        name, postgres = f"step_{element}", self._ask("postgres")
+
+        def make(_folder: Path) -> None:
+            postgres.say(f"CREATE DATABASE {name}")
+            target, source = connect(postgres.url(name)), connect(f"sqlite:///{self.course.at(element).path}")
             upgrade(target)
             pour(source, target)
             target.dispose()
             source.dispose()
-            self._templates[element] = name
-        return self._templates[element]
+
+        sharing.once(self._factory, name, make)
+        return name
 
 
 def pour(source: sa.Engine, target: sa.Engine) -> None:
@@ -149,14 +138,6 @@ def pour(source: sa.Engine, target: sa.Engine) -> None:
             if rows:
                 writing.execute(sa.insert(table), rows)
         writing.exec_driver_sql("SELECT setval(pg_get_serial_sequence('journal_entries', 'id'), (SELECT coalesce(max(id), 1) FROM journal_entries))")
-
-
-def statement(postgres: Postgres, text: str) -> None:
-    """Run a statement outside any transaction."""
-    engine = sa.create_engine(postgres.url(), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(text)
-    engine.dispose()
 
 
 class World:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import statistics
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,65 +18,15 @@ from engine.transaction import transaction
 from models import CaseKind
 from models.database import connect, sessions_of
 from tests.bpmn import walker
-from tests.conftest import START
-from web.demo.player import Player, Stage, defaults, play
+from tests.worlds import BEGUN, Course
+from web.demo.player import defaults, play
 
 ON_POSTGRES = ("two_notices_one_case", "township_does_not_call", "opinion_waived", "reopened_after_closing")
-ON_THE_WAY = (
-    "visit_scene",
-    "declare",
-    "give_opinion",
-    "open_discussion",
-    "draft_conclusion",
-    "reply_facts",
-    "sign_conclusion",
-    "give_feedback",
-    "approve_plan",
-    "do_item",
-    "close_case",
-)
 _counts: list[walker.Counted] = []
 
 
-class Checkpoints:
-    """Databases in which the first case has come to a certain step by the defaults: scenarios that differ later begin there."""
-
-    def __init__(self, template: Path, folder: Path) -> None:
-        self.template, self.folder = template, folder
-        self.known: dict[str, tuple[Path, UUID, datetime]] = {}
-
-    def at(self, element: str) -> tuple[Path, UUID, datetime]:
-        """Return a database, the case in it and its present, where a step is what is done next."""
-        if element not in self.known:
-            before = ON_THE_WAY.index(element)
-            source, case_id, moment = self.at(ON_THE_WAY[before - 1]) if before else (self.template, None, START)
-            path = self.folder / f"{element}.db"
-            shutil.copy(source, path)
-            with time_machine.travel(moment, tick=False) as traveller:
-                engine = connect(f"sqlite:///{path}")
-                stage = Stage(sessions_of(engine), traveller.move_to)
-                player = Player(stage, walker.script({}, defaults().begin["event"]), case_id)
-                for _ in play(stage, [player]):
-                    if player.upcoming == element:
-                        break
-                assert player.upcoming == element
-                assert player.case_id is not None
-                self.known[element] = path, player.case_id, datetime.now(tz=START.tzinfo)
-                raw = engine.raw_connection()
-                raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-                raw.close()
-                engine.dispose()
-        return self.known[element]
-
-
-@pytest.fixture(scope="module")
-def checkpoints(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoints:
-    """The databases from which scenarios begin."""
-    return Checkpoints(sqlite_template, tmp_path_factory.mktemp("checkpoints"))
-
-
 @pytest.fixture
-def opened(tmp_path: Path, checkpoints: Checkpoints) -> Iterator[Any]:
+def opened(tmp_path: Path) -> Iterator[Any]:
     """Opens a copy of a database for a scenario."""
     engines: list[sa.Engine] = []
 
@@ -125,11 +74,10 @@ def walk(name: str, engine: sa.Engine, traveller: time_machine.Coordinates, case
 
 
 @pytest.mark.parametrize("name", walker.scenarios())
-def test_a_scenario_comes_out_as_it_says(name: str, opened: Any, checkpoints: Checkpoints) -> None:
-    begin = walker.scenario(name).get("begin_at")
-    source, case_id, moment = checkpoints.at(begin) if begin else (checkpoints.template, None, START)
-    with time_machine.travel(moment, tick=False) as traveller:
-        walk(name, opened(source), traveller, case_id)
+def test_a_scenario_comes_out_as_it_says(name: str, opened: Any, course: Course) -> None:
+    begin = course.at(walker.scenario(name).get("begin_at", BEGUN))
+    with time_machine.travel(begin.moment, tick=False) as traveller:
+        walk(name, opened(begin.path), traveller, begin.case_id)
 
 
 @pytest.mark.parametrize("name", ON_POSTGRES)

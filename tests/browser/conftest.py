@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import waitress
+from jinja2 import BytecodeCache
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
 
 from engine import calendars, clock
@@ -21,8 +22,7 @@ from models import Installation
 from models.database import Sessions, connect, sessions_of
 from tests.browser.chromium import PACKAGES, chromium
 from tests.conftest import START
-from tests.web.conftest import settings
-from web import create_app
+from tests.web.conftest import make_app
 from web.demo.places import PASSWORD
 
 AXE = PACKAGES / "axe-core" / "axe.min.js"
@@ -46,7 +46,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def served(filled_template: Path, tmp_path: Path) -> Iterator[tuple[str, Sessions]]:
+def served(filled_template: Path, tmp_path: Path, templates: BytecodeCache) -> Iterator[tuple[str, Sessions]]:
     """The application on a copy of the filled database, served on a free port of this machine."""
     path = tmp_path / "served.db"
     shutil.copy(filled_template, path)
@@ -55,7 +55,8 @@ def served(filled_template: Path, tmp_path: Path) -> Iterator[tuple[str, Session
     with transaction(sessions) as session:
         session.execute(sa.update(Installation).values(clock_ahead_s=round((START - datetime.now(UTC)).total_seconds())))
     calendars.forget()
-    server: Any = waitress.create_server(create_app(settings(f"sqlite:///{path}"), sessions), host="127.0.0.1", port=0, threads=4)
+    app = make_app(f"sqlite:///{path}", sessions, templates)
+    server: Any = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
     threading.Thread(target=server.run, daemon=True).start()
     yield f"http://127.0.0.1:{server.effective_port}", sessions
     server.close()

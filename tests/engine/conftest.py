@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 import time_machine
@@ -12,19 +11,15 @@ from sqlalchemy.orm import Session
 
 from engine import calendars
 from models.database import Sessions, connect, sessions_of
-from tests.conftest import START
 from tests.worlds import BEGUN, KINDS, Course, World, Worlds, rolled_back
 
 At = Callable[..., World]
 
 
 @pytest.fixture(scope="session")
-def worlds(sqlite_template: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+def worlds(course: Course, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
     """Every database of this process."""
-    course = Course(sqlite_template, tmp_path_factory.mktemp("course"), START)
-    found = Worlds(
-        course, tmp_path_factory.mktemp("worlds"), lambda: request.getfixturevalue("postgres"), lambda: request.getfixturevalue("postgres_template")
-    )
+    found = Worlds(course, tmp_path_factory, request.getfixturevalue)
     yield found
     found.close()
 
@@ -51,21 +46,19 @@ def at(worlds: Worlds, kind: str, now: time_machine.Coordinates) -> Iterator[At]
 @pytest.fixture
 def copy_at(worlds: Worlds, kind: str, now: time_machine.Coordinates) -> Iterator[At]:
     """Goes to a step in a database of one's own, where commits are commits."""
-    made: list[World] = []
+    with ExitStack() as stack:
 
-    def go(element: str = BEGUN) -> World:
-        checkpoint = worlds.course.at(element)
-        now.move_to(checkpoint.moment)
-        calendars.forget()
-        engine = connect(worlds.copy(kind, element))
-        made.append(World(engine, sessions_of(engine), checkpoint.case_id, now))
-        return made[-1]
+        def go(element: str = BEGUN) -> World:
+            checkpoint = worlds.course.at(element)
+            now.move_to(checkpoint.moment)
+            calendars.forget()
+            engine = connect(stack.enter_context(worlds.copy(kind, element)))
+            stack.callback(engine.dispose)
+            world = World(engine, sessions_of(engine), checkpoint.case_id, now)
+            stack.callback(world.session.close)
+            return world
 
-    yield go
-    for world in made:
-        world.session.close()
-        world.engine.dispose()
-        worlds.drop(world.engine.url.render_as_string(hide_password=False))
+        yield go
     calendars.forget()
 
 

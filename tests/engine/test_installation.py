@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,22 +17,19 @@ from models import CaseKind, Incident, Installation, Message, Person, Realm
 from models.database import Sessions, connect, sessions_of
 from models.upgrading import upgrade
 from tests.engine.conftest import At
-from tests.worlds import World, statement
+from tests.worlds import World
 
 
 @pytest.fixture
 def empty(kind: str, request: pytest.FixtureRequest, tmp_path: Path, now: object) -> Iterator[Sessions]:
     """A migrated database in which nothing is."""
-    if kind == "postgresql":
-        statement(request.getfixturevalue("postgres"), "CREATE DATABASE unused")
-    url = f"sqlite:///{tmp_path / 'empty.db'}" if kind == "sqlite" else request.getfixturevalue("postgres").url("unused")
-    engine = connect(url)
-    upgrade(engine)
-    yield sessions_of(engine)
-    engine.dispose()
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path / 'empty.db'}" if kind == "sqlite" else stack.enter_context(request.getfixturevalue("postgres").database())
+        engine = connect(url)
+        upgrade(engine)
+        yield sessions_of(engine)
+        engine.dispose()
     calendars.forget()
-    if kind == "postgresql":
-        statement(request.getfixturevalue("postgres"), "DROP DATABASE unused WITH (FORCE)")
 
 
 @pytest.mark.parametrize("realm", Realm)

@@ -24,8 +24,8 @@ from engine.scenarios import HandAct
 from engine.transaction import transaction
 from models import Case, CaseState, JournalEntry, Person, Trial, TrialKind, TrialState, WorkItem
 from models.database import Sessions, connect, sessions_of
-from tests import copies
-from tests.conftest import START
+from tests import copies, sharing
+from tests.conftest import START, rest
 from tests.engine.conftest import At
 from tests.worlds import fingerprint
 
@@ -175,9 +175,6 @@ def many(filled_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
     In copies 1 and 4 the minutes name four voters instead of five.
     """
-    path = tmp_path_factory.mktemp("many") / "many.db"
-    shutil.copy(filled_template, path)
-    engine = connect(f"sqlite:///{path}")
 
     def vary(place: int, table: str, row: dict[str, Any]) -> dict[str, Any]:
         if table == "records" and row["form"] == "conclusion" and place % 3 == 0:
@@ -188,14 +185,14 @@ def many(filled_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             row["answers"] = {**row["answers"], "attendance": attendance}
         return row
 
-    with engine.connect() as connection:
-        case_id = copies.closed_case(connection)
-    copies.multiply(engine, case_id, COPIES, vary=vary)
-    raw = engine.raw_connection()
-    raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-    raw.close()
-    engine.dispose()
-    return path
+    def make(folder: Path) -> None:
+        engine = connect(f"sqlite:///{shutil.copy(filled_template, folder / 'many.db')}")
+        with engine.connect() as connection:
+            case_id = copies.closed_case(connection)
+        copies.multiply(engine, case_id, COPIES, vary=vary)
+        rest(engine)
+
+    return sharing.once(tmp_path_factory, "many", make) / "many.db"
 
 
 @pytest.fixture

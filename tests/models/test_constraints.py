@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from models import Base, Installation, Person, Realm, Role
 from models.database import connect, sessions_of
 from models.upgrading import upgrade
-from tests.worlds import KINDS, statement
+from tests.worlds import KINDS
 
 NOW = datetime(2026, 10, 22, 1, 40, tzinfo=UTC)
 LATER, EARLIER = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
@@ -507,25 +507,20 @@ def references() -> list[tuple[str, str, str]]:
 @pytest.fixture(scope="module", params=KINDS)
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
     """A database with a row or more in every table."""
-    if request.param == "sqlite":
-        path: Path = tmp_path_factory.mktemp("filled") / "filled.db"
-        url = f"sqlite:///{path}"
-    else:
-        statement(request.getfixturevalue("postgres"), "CREATE DATABASE filled")
-        url = request.getfixturevalue("postgres").url("filled")
-    engine = connect(url)
-    upgrade(engine)
-    wanted = rows()
-    with engine.begin() as connection:
-        for one in Base.metadata.sorted_tables:
-            for values in sorted(wanted[one.name], key=lambda row: row.get("parent_id") is not None):
-                connection.execute(sa.insert(one).values(**values))
-    yield engine
-    engine.dispose()
-    if request.param == "sqlite":
-        shutil.rmtree(path.parent)
-    else:
-        statement(request.getfixturevalue("postgres"), "DROP DATABASE filled WITH (FORCE)")
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('filled') / 'filled.db'}"
+        else:
+            url = stack.enter_context(request.getfixturevalue("postgres").database())
+        engine = connect(url)
+        stack.callback(engine.dispose)
+        upgrade(engine)
+        wanted = rows()
+        with engine.begin() as connection:
+            for one in Base.metadata.sorted_tables:
+                for values in sorted(wanted[one.name], key=lambda row: row.get("parent_id") is not None):
+                    connection.execute(sa.insert(one).values(**values))
+        yield engine
 
 
 def refused(engine: sa.Engine, *statements: sa.Executable) -> str:
@@ -618,31 +613,29 @@ def test_a_met_clock_leaves_room_for_another_of_the_same_step(filled: sa.Engine)
 
 @pytest.mark.parametrize("database_kind", KINDS)
 def test_a_demo_account_cannot_be_made_in_a_production_database(request: pytest.FixtureRequest, tmp_path: Path, database_kind: str) -> None:
-    if database_kind == "sqlite":
-        url = f"sqlite:///{tmp_path / 'production.db'}"
-    else:
-        statement(request.getfixturevalue("postgres"), "CREATE DATABASE production")
-        url = request.getfixturevalue("postgres").url("production")
-    engine = connect(url)
-    upgrade(engine)
-    with sessions_of(engine)() as session:
-        session.add(Installation(realm=Realm.PRODUCTION, created_at=NOW))
-        session.commit()
-        session.add(Person(username="demo", name="演示", realm=Realm.DEMO, created_at=NOW))
-        with pytest.raises(sa.exc.IntegrityError):
-            session.flush()
-        session.rollback()
-        session.add(Installation(realm=Realm.DEMO, row_number=2, created_at=NOW))
-        with pytest.raises(sa.exc.IntegrityError, match="one_row"):
-            session.flush()
-        session.rollback()
-        session.execute(sa.update(Installation).values(clock_ahead_s=0))
-        with pytest.raises(sa.exc.IntegrityError, match="true_clock_in_production"):
-            session.execute(sa.update(Installation).values(clock_ahead_s=3600))
-        session.rollback()
-    engine.dispose()
-    if database_kind == "postgresql":
-        statement(request.getfixturevalue("postgres"), "DROP DATABASE production WITH (FORCE)")
+    with ExitStack() as stack:
+        if database_kind == "sqlite":
+            url = f"sqlite:///{tmp_path / 'production.db'}"
+        else:
+            url = stack.enter_context(request.getfixturevalue("postgres").database())
+        engine = connect(url)
+        stack.callback(engine.dispose)
+        upgrade(engine)
+        with sessions_of(engine)() as session:
+            session.add(Installation(realm=Realm.PRODUCTION, created_at=NOW))
+            session.commit()
+            session.add(Person(username="demo", name="演示", realm=Realm.DEMO, created_at=NOW))
+            with pytest.raises(sa.exc.IntegrityError):
+                session.flush()
+            session.rollback()
+            session.add(Installation(realm=Realm.DEMO, row_number=2, created_at=NOW))
+            with pytest.raises(sa.exc.IntegrityError, match="one_row"):
+                session.flush()
+            session.rollback()
+            session.execute(sa.update(Installation).values(clock_ahead_s=0))
+            with pytest.raises(sa.exc.IntegrityError, match="true_clock_in_production"):
+                session.execute(sa.update(Installation).values(clock_ahead_s=3600))
+            session.rollback()
 
 
 def test_the_three_administrators_are_the_roles_of_the_index() -> None:

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from models import Base
 from models.database import connect
 from models.upgrading import configuration, downgrade, is_current, upgrade
-from tests.worlds import KINDS, statement
+from tests.worlds import KINDS
 
 
 @pytest.fixture(params=KINDS)
@@ -26,12 +26,10 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]
         yield engine
         engine.dispose()
         return
-    postgres = request.getfixturevalue("postgres")
-    statement(postgres, "CREATE DATABASE empty")
-    engine = connect(postgres.url("empty"))
-    yield engine
-    engine.dispose()
-    statement(postgres, "DROP DATABASE empty WITH (FORCE)")
+    with request.getfixturevalue("postgres").database() as url:
+        engine = connect(url)
+        yield engine
+        engine.dispose()
 
 
 def tables(engine: sa.Engine) -> set[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
 from werkzeug.test import TestResponse
 
 from engine import calendars
@@ -42,10 +43,23 @@ def settings(url: str, **changed: Any) -> Settings:
     return Settings(**{"realm": "demo", "database_url": url, "secret_key": "a key for tests of forty characters long", **changed})
 
 
+_made: list[Application] = []
+
+
 @pytest.fixture
-def app(sessions: Sessions, filled_url: str) -> Application:
-    """The application on the filled database."""
-    return create_app(settings(filled_url), sessions)
+def app(sessions: Sessions, filled_url: str, templates: BytecodeCache) -> Application:
+    """The application on the filled database: made once a process, for all it keeps is its settings and its sessions."""
+    if not _made:
+        _made.append(make_app(filled_url, sessions, templates))
+    _made[0].settings, _made[0].sessions = settings(filled_url), sessions
+    return _made[0]
+
+
+def make_app(url: str, sessions: Sessions, templates: BytecodeCache, **changed: Any) -> Application:
+    """Return an application of one's own on a database, with the templates as they were compiled before."""
+    app = create_app(settings(url, **changed), sessions)
+    app.jinja_env.bytecode_cache = templates
+    return app
 
 
 class Browser:
@@ -53,25 +67,30 @@ class Browser:
 
     def __init__(self, app: Application) -> None:
         self.app, self.client = app, FlaskClient(app, use_cookies=True)
+        self._token = ""
 
     def get(self, path: str, **options: Any) -> TestResponse:
         """Open an address; redirects are not followed."""
         return self.client.get(path, **options)
 
     def token(self, path: str = "/sign-in") -> str:
-        """Return the token that forms of this session carry."""
+        """Return the token that forms of this session carry, read from a page anew."""
         page = self.client.get(path, follow_redirects=True).text
         found = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert found, page[:2000]
-        return found[1]
+        self._token = found[1]
+        return self._token
 
     def post(self, path: str, data: dict[str, Any] | list[tuple[str, Any]] | None = None, **options: Any) -> TestResponse:
-        """Send a form with its token."""
+        """Send a form with the token of the page it came with, the session's."""
         pairs = list(data.items()) if isinstance(data, dict) else list(data or [])
         fields: dict[str, Any] = {}
-        for name, value in [*pairs, ("csrf_token", self.token())]:
+        for name, value in [*pairs, ("csrf_token", self._token or self.token())]:
             fields[name] = [*fields[name], value] if name in fields else [value]
-        return self.client.post(path, data=fields, **options)
+        answer = self.client.post(path, data=fields, **options)
+        if path in ("/sign-in", "/sign-out"):
+            self._token = ""  # another session begins
+        return answer
 
     def sign_in(self, username: str, password: str = PASSWORD) -> Browser:
         """Sign in, which must work."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -31,40 +32,29 @@ from models.database import Sessions, connect, sessions_of
 from models.upgrading import upgrade
 from tests.bpmn import walker
 from tests.conftest import START
-from tests.postgres import Postgres
 from web.demo import load
 
 SECONDS = 12
 
 
-def empty(postgres: Postgres | None, folder: Path) -> sa.Engine:
-    """Return a database at the newest migration with nothing in it."""
-    if postgres is None:
-        engine = connect(f"sqlite:///{folder / 'demo.db'}")
-    else:
-        server = sa.create_engine(postgres.url(), isolation_level="AUTOCOMMIT")
-        with server.connect() as connection:
-            connection.exec_driver_sql("CREATE DATABASE demo_data")
-        server.dispose()
-        engine = connect(postgres.url("demo_data"))
-    upgrade(engine)
-    calendars.forget()
-    return engine
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sessions, load.Summary]]:
     """A filled demonstration, and what it was filled with."""
-    postgres = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    with time_machine.travel(START, tick=False):
-        engine = empty(postgres, tmp_path_factory.mktemp("demo"))
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            engine = connect(f"sqlite:///{tmp_path_factory.mktemp('demo') / 'demo.db'}")
+        else:
+            engine = connect(stack.enter_context(request.getfixturevalue("postgres").database()))
+        stack.callback(engine.dispose)
+        stack.callback(calendars.forget)
+        stack.enter_context(time_machine.travel(START, tick=False))
+        calendars.forget()
+        upgrade(engine)
         began = time.process_time()
         summary = load.load(sessions_of(engine))
         assert time.process_time() - began < SECONDS
         assert clock.now() == START
         yield sessions_of(engine), summary
-        engine.dispose()
-    calendars.forget()
 
 
 def actor(sessions: Sessions, username: str) -> Actor:
@@ -196,7 +186,9 @@ def test_a_finished_load_is_never_touched_again(demo: tuple[Sessions, load.Summa
 
 def test_an_interrupted_load_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with time_machine.travel(START, tick=False):
-        engine = empty(None, tmp_path)
+        engine = connect(f"sqlite:///{tmp_path / 'demo.db'}")
+        upgrade(engine)
+        calendars.forget()
         with monkeypatch.context() as patched:
             whole = load.play
             patched.setattr(load, "play", lambda *arguments, **options: stops_after(whole(*arguments, **options), 20))

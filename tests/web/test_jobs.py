@@ -32,23 +32,18 @@ SECONDS = 60
 @pytest.fixture
 def filled(postgres: Postgres, postgres_template: str) -> Iterator[tuple[str, datetime]]:
     """A PostgreSQL database in which four cases wait for somebody, and their present."""
-    server = sa.create_engine(postgres.url(), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE workers_{os.getpid()} TEMPLATE {postgres_template}")
-    engine = connect(postgres.url(f"workers_{os.getpid()}"))
-    present = START + timedelta(days=45)
-    with time_machine.travel(START, tick=False) as traveller:
-        calendars.forget()
-        stage = Stage(sessions_of(engine), traveller.move_to)
-        steps = {"fill_card": 3, "report_case": 3, "verify_report": 8, "give_opinion": 40}
-        players = [Player(stage, Script(event=present - timedelta(days=days), leaves=(step,))) for step, days in steps.items()]
-        for _ in play(stage, players, until=present):
-            pass
-    engine.dispose()
-    yield postgres.url(f"workers_{os.getpid()}"), present
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE workers_{os.getpid()} WITH (FORCE)")
-    server.dispose()
+    with postgres.database(postgres_template) as url:
+        present = START + timedelta(days=45)
+        with time_machine.travel(START, tick=False) as traveller:
+            calendars.forget()
+            engine = connect(url)
+            stage = Stage(sessions_of(engine), traveller.move_to)
+            steps = {"fill_card": 3, "report_case": 3, "verify_report": 8, "give_opinion": 40}
+            players = [Player(stage, Script(event=present - timedelta(days=days), leaves=(step,))) for step, days in steps.items()]
+            for _ in play(stage, players, until=present):
+                pass
+            engine.dispose()
+        yield url, present
 
 
 def worker(url: str) -> subprocess.Popen[bytes]:
@@ -56,7 +51,6 @@ def worker(url: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "web.cli", "work", "--concurrency", "2"], cwd=ROOT, env=environment)
 
 
-@pytest.mark.xdist_group("workers")
 def test_workers_share_what_is_due_and_a_killed_one_is_not_missed(filled: tuple[str, datetime]) -> None:
     url, moment = filled
     engine = connect(url)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from jinja2 import BytecodeCache
 
 from engine.permissions import PERMISSIONS
 from models import (
@@ -25,7 +26,7 @@ from models import (
     WorkItem,
 )
 from models.database import Sessions
-from tests.web.conftest import Browser
+from tests.web.conftest import Browser, make_app
 from web import Application, guards
 
 CAST = {
@@ -105,10 +106,11 @@ def test_every_route_names_who_may_see_it(app: Application) -> None:
     assert anybody == {"sign_in.show", "sign_in.enter", "account.language"}
 
 
-def test_a_route_that_names_nobody_is_refused_to_everybody(app: Application, browse: Any) -> None:
+def test_a_route_that_names_nobody_is_refused_to_everybody(filled_url: str, sessions: Sessions, templates: BytecodeCache) -> None:
+    app = make_app(filled_url, sessions, templates)
     app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
-    assert browse("tangyining").get("/forgotten").status_code == 403
-    assert browse().get("/forgotten").status_code == 401
+    assert Browser(app).sign_in("tangyining").get("/forgotten").status_code == 403
+    assert Browser(app).get("/forgotten").status_code == 401
 
 
 def test_nobody_who_is_not_signed_in_gets_anything_but_the_gate(app: Application, sessions: Sessions, browse: Any) -> None:
