@@ -18,8 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from engine import clock, permissions
-from engine.errors import NotFound
+from engine import clock, permissions, procedures
 from engine.permissions import Permission
 from models import (
     OPEN_STATES,
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
     from engine.actor import Actor
 
-HOUR = 3600
 LEVELS = 4
 MEASURES = ("waiting", "total", "total_high", "queue", "work", "late", "again", "passed")
 LATE_STEPS = (0.1, 0.25, 0.5)
@@ -120,8 +118,7 @@ def measure(session: Session, actor: Actor, key: str, wanted: Filter) -> dict[st
     Raises:
         NotFound: there is no such procedure.
     """
-    if session.scalar(sa.select(Procedure.id).where(Procedure.key == key)) is None:
-        raise NotFound
+    procedures.get(session, key)
     now = int(clock.now().timestamp())
     since = int(wanted.since.timestamp()) if wanted.since else -(1 << 60)
     until = int(wanted.until.timestamp()) if wanted.until else 1 << 60

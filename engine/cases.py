@@ -505,7 +505,7 @@ def merge(session: Session, actor: Actor, reference: str, into: str, reason: str
         raise CaseEnded
     sequence = next_sequence(case)
     join(session, actor, case, target.id, reason)
-    _stop(session, case)
+    end_work(session, case)
     case.state, case.ended_at, case.held_at, case.hold_reason = CaseState.MERGED, clock.now(), None, None
     journal.record(session, actor, "case:merge", case_id=case.id, sequence=sequence, into=str(target.id), reason=reason[:500])
     session.flush()
@@ -619,7 +619,7 @@ def _keep_parties(session: Session, case: Case) -> None:
             session.add(CaseParty(case_id=case.id, organisation_id=UUID(organisation_id), capacity=capacity))
 
 
-def _stop(session: Session, case: Case) -> None:
+def end_work(session: Session, case: Case) -> None:
     """End all work of a case: its items exit, its clocks are withdrawn, its workflow is not loaded again."""
     items = list(session.scalars(sa.select(WorkItem.id).where(WorkItem.case_id == case.id, WorkItem.state.in_(OPEN_STATES))))
     session.execute(sa.update(WorkItem).where(WorkItem.id.in_(items)).values(state=WorkItemState.EXITED).execution_options(synchronize_session=False))

@@ -153,7 +153,7 @@ def extend(session: Session, task_id: UUID, due_at: datetime) -> None:
     if deadline is not None:
         instants = limits.until(deadline.start_at, due_at)
         deadline.amber_at, deadline.red_at, deadline.due_at = instants.amber_at, instants.red_at, instants.due_at
-        deadline.escalate_at, deadline.next_at = instants.escalate_at, _next(deadline)
+        deadline.escalate_at, deadline.next_at = instants.escalate_at, next_instant(deadline)
 
 
 def move_start(session: Session, case: Case, old_start: datetime, new_start: datetime) -> int:
@@ -175,7 +175,7 @@ def move_start(session: Session, case: Case, old_start: datetime, new_start: dat
         if limit is not None:
             instants = limits.reckon(limit, new_start, calendar)
             deadline.start_at, deadline.amber_at, deadline.red_at = instants.start_at, instants.amber_at, instants.red_at
-            deadline.due_at, deadline.escalate_at, deadline.next_at = instants.due_at, instants.escalate_at, _next(deadline)
+            deadline.due_at, deadline.escalate_at, deadline.next_at = instants.due_at, instants.escalate_at, next_instant(deadline)
             moved += 1
     return moved
 
@@ -242,7 +242,7 @@ def warn(session: Session, case: Case, deadline: Deadline, now: datetime) -> lis
                 told=entry.get(told[-1].value, []),
                 people=len(people),
             )
-    deadline.next_at = None if deadline.met_at or deadline.withdrawn_at else _next(deadline)
+    deadline.next_at = None if deadline.met_at or deadline.withdrawn_at else next_instant(deadline)
     return told
 
 
@@ -256,7 +256,7 @@ def _instants(deadline: Deadline) -> list[tuple[Warned, datetime]]:
     return [(step, instant) for step, instant in steps if instant is not None]
 
 
-def _next(deadline: Deadline) -> datetime | None:
+def next_instant(deadline: Deadline) -> datetime | None:
     """Return the next instant that has not been told."""
     for step, instant in _instants(deadline):
         if LADDER.index(step) > LADDER.index(deadline.warned):

@@ -18,10 +18,11 @@ from engine import feel, resident_numbers
 from engine.errors import N_
 from engine.feel import analysis, dmn
 from engine.workflow import bounds, checking, reading
-from engine.workflow.reading import BPMN, PS, UnreadableDiagram, extensions
+from engine.workflow.reading import BPMN, PS, extensions
+from engine.workflow.rules import Rule
 
 MAX_TABLES = 60
-MAX_TABLE_BYTES = 2_000_000
+MAX_TABLE_BYTES = feel.decisions.MAX_ALL_XML
 """Of all decision tables of a procedure together."""
 MAX_EXAMPLES = 300
 MAX_EXAMPLE_BYTES = 300_000
@@ -264,64 +265,53 @@ def _wire(value: Any, environment: feel.Environment, depth: int = 0) -> Any:
 # ── what is wrong ──
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """A kind of complaint: its sentence, how to mend it, and whether it refuses."""
-
-    sentence: str
-    mend: str
-    level: str = "error"
-
-
-RULES: dict[str, _Rule] = {
-    "decision_path": _Rule(N_("文件名“%(path)s”不能用。"), N_("决策表的文件名用小写字母、数字和下划线，以字母开头。")),
-    "decision_too_many": _Rule(N_("决策表太多或太大，没有检查。"), N_("一套流程最多 %(files)s 张决策表、共 %(bytes)s MB；请删去不用的。")),
-    "decision_listed": _Rule(
+RULES: dict[str, Rule] = {
+    "decision_path": Rule(N_("文件名“%(path)s”不能用。"), N_("决策表的文件名用小写字母、数字和下划线，以字母开头。")),
+    "decision_too_many": Rule(N_("决策表太多或太大，没有检查。"), N_("一套流程最多 %(files)s 张决策表、共 %(bytes)s MB；请删去不用的。")),
+    "decision_listed": Rule(
         N_("procedure.toml 里写了决策表“%(key)s”，但没有这个文件。"), N_("加上文件 decisions/%(key)s.dmn，或从 decisions 里删去这一项。")
     ),
-    "decision_unused": _Rule(N_("没有哪一步用到这个决策表。"), N_("在图里加一个业务规则任务并选这个决策表，或删去文件。"), "warning"),
-    "decision_unreadable": _Rule(N_("决策表不能使用：%(reason)s"), N_("改正这一处，或从原来的软件重新导出 DMN 文件。")),
-    "decision_language": _Rule(N_("这里只认 FEEL，不认“%(language)s”。"), N_("把算式改写成 FEEL，并去掉 expressionLanguage。")),
-    "decision_external": _Rule(N_("不能调用 %(kind)s 函数“%(name)s”。"), N_("把函数改写成 FEEL。")),
-    "decision_expression": _Rule(N_("“%(where)s”里的“%(text)s”不能用：%(reason)s"), N_('改正算式；文字要加英文双引号，例如 "是"。')),
-    "decision_function": _Rule(N_("“%(where)s”里调用的“%(name)s”没有这个函数。"), N_("改成已有的函数，或在表里加上这个知识模型并连上。")),
-    "decision_file_missing": _Rule(N_("没有叫“%(key)s”的决策表。"), N_("改成已有的决策表，或新建 decisions/%(key)s.dmn。")),
-    "decision_missing": _Rule(N_("决策表“%(key)s”里没有叫“%(name)s”的决策。"), N_("改成表里有的决策：%(known)s。")),
-    "decision_input_missing": _Rule(N_("决策“%(name)s”要用“%(input)s”，这一步没有给。"), N_("在这一步的输入里加上“%(input)s”和算它的式子。")),
-    "decision_input_unknown": _Rule(N_("决策“%(name)s”不用“%(input)s”，给了也没有作用。"), N_("删去这一项输入，或改成表里的名称。"), "warning"),
-    "decision_input_twice": _Rule(N_("输入“%(input)s”给了两次。"), N_("删去其中一项。")),
-    "decision_input_empty": _Rule(N_("有一项输入没有名称或没有算式。"), N_("补上名称和算式，或删去这一项。")),
-    "table_overlap": _Rule(
+    "decision_unused": Rule(N_("没有哪一步用到这个决策表。"), N_("在图里加一个业务规则任务并选这个决策表，或删去文件。"), "warning"),
+    "decision_unreadable": Rule(N_("决策表不能使用：%(reason)s"), N_("改正这一处，或从原来的软件重新导出 DMN 文件。")),
+    "decision_language": Rule(N_("这里只认 FEEL，不认“%(language)s”。"), N_("把算式改写成 FEEL，并去掉 expressionLanguage。")),
+    "decision_external": Rule(N_("不能调用 %(kind)s 函数“%(name)s”。"), N_("把函数改写成 FEEL。")),
+    "decision_expression": Rule(N_("“%(where)s”里的“%(text)s”不能用：%(reason)s"), N_('改正算式；文字要加英文双引号，例如 "是"。')),
+    "decision_function": Rule(N_("“%(where)s”里调用的“%(name)s”没有这个函数。"), N_("改成已有的函数，或在表里加上这个知识模型并连上。")),
+    "decision_file_missing": Rule(N_("没有叫“%(key)s”的决策表。"), N_("改成已有的决策表，或新建 decisions/%(key)s.dmn。")),
+    "decision_missing": Rule(N_("决策表“%(key)s”里没有叫“%(name)s”的决策。"), N_("改成表里有的决策：%(known)s。")),
+    "decision_input_missing": Rule(N_("决策“%(name)s”要用“%(input)s”，这一步没有给。"), N_("在这一步的输入里加上“%(input)s”和算它的式子。")),
+    "decision_input_unknown": Rule(N_("决策“%(name)s”不用“%(input)s”，给了也没有作用。"), N_("删去这一项输入，或改成表里的名称。"), "warning"),
+    "decision_input_twice": Rule(N_("输入“%(input)s”给了两次。"), N_("删去其中一项。")),
+    "decision_input_empty": Rule(N_("有一项输入没有名称或没有算式。"), N_("补上名称和算式，或删去这一项。")),
+    "table_overlap": Rule(
         N_("第 %(one)s 条和第 %(other)s 条规则会同时成立（%(region)s），而命中策略是“唯一”。"), N_("把条件改得不重叠，或换用“首个”等命中策略。")
     ),
-    "table_conflict": _Rule(
+    "table_conflict": Rule(
         N_("第 %(one)s 条和第 %(other)s 条规则会同时成立（%(region)s），结果却不同，而命中策略是“任一”。"),
         N_("让两条的结果相同，或把条件改得不重叠。"),
     ),
-    "table_gap": _Rule(N_("没有规则管到：%(region)s。"), N_("加一条规则，或给输出写上默认值。"), "warning"),
-    "table_never": _Rule(
+    "table_gap": Rule(N_("没有规则管到：%(region)s。"), N_("加一条规则，或给输出写上默认值。"), "warning"),
+    "table_never": Rule(
         N_("第 %(one)s 条规则不会成立：“%(column)s”没有允许的值合乎“%(text)s”。"), N_("改正条件或允许的值，或删去这一条。"), "warning"
     ),
-    "table_unreachable": _Rule(N_("第 %(one)s 条规则轮不到：前面的规则已经管到它的全部情形。"), N_("把它移到前面，或删去这一条。"), "warning"),
-    "table_not_listed": _Rule(
+    "table_unreachable": Rule(N_("第 %(one)s 条规则轮不到：前面的规则已经管到它的全部情形。"), N_("把它移到前面，或删去这一条。"), "warning"),
+    "table_not_listed": Rule(
         N_("第 %(one)s 条规则的结果“%(text)s”不在“%(column)s”的允许值里，排不了先后。"), N_("改正结果，或把它加进输出的允许值。")
     ),
-    "table_not_in_values": _Rule(
+    "table_not_in_values": Rule(
         N_("第 %(one)s 条规则的结果“%(text)s”不在“%(column)s”的允许值里。"), N_("改正结果，或把它加进输出的允许值。"), "warning"
     ),
-    "table_no_order": _Rule(N_("按优先级命中的表要有输出的允许值，没有就排不了先后。"), N_("给输出写上允许值，先后就是优先级。")),
-    "table_type": _Rule(
+    "table_no_order": Rule(N_("按优先级命中的表要有输出的允许值，没有就排不了先后。"), N_("给输出写上允许值，先后就是优先级。")),
+    "table_type": Rule(
         N_("第 %(one)s 条规则的“%(text)s”与“%(column)s”的类型不合。"), N_("改正这一格，或改列的类型；数字不加引号，文字加英文双引号。")
     ),
-    "table_nothing": _Rule(
-        N_("第 %(one)s 条规则“%(column)s”的“%(text)s”算不出值。"), N_("改正这一格：区间的两头不要颠倒，日期要存在；空值写 null。")
-    ),
-    "table_aggregation": _Rule(N_("不能汇总：%(text)s。"), N_("汇总只用于一个输出，求和的结果要是数字。")),
-    "table_too_large": _Rule(N_("表太大，规则之间有没有重叠和漏洞没有查全。"), N_("把表拆成几张小的，或靠示例来查。"), "warning"),
-    "examples_unreadable": _Rule(N_("示例不能读取：%(reason)s"), N_("示例是 JSON：decision、examples，每个示例有 name、inputs、expect。")),
-    "examples_without_table": _Rule(N_("示例没有对应的决策表。"), N_("文件名要与决策表相同：decisions/%(key)s.dmn。"), "warning"),
-    "example_failed": _Rule(N_("示例“%(name)s”不成立：应为 %(expected)s，得到 %(got)s。"), N_("改正决策表，或改正示例的期望。"), "warning"),
-    "example_error": _Rule(N_("示例“%(name)s”没有结果：%(reason)s"), N_("改正决策表，或补全示例的输入。"), "warning"),
+    "table_nothing": Rule(N_("第 %(one)s 条规则“%(column)s”的“%(text)s”算不出值。"), N_("改正这一格：区间的两头不要颠倒，日期要存在；空值写 null。")),
+    "table_aggregation": Rule(N_("不能汇总：%(text)s。"), N_("汇总只用于一个输出，求和的结果要是数字。")),
+    "table_too_large": Rule(N_("表太大，规则之间有没有重叠和漏洞没有查全。"), N_("把表拆成几张小的，或靠示例来查。"), "warning"),
+    "examples_unreadable": Rule(N_("示例不能读取：%(reason)s"), N_("示例是 JSON：decision、examples，每个示例有 name、inputs、expect。")),
+    "examples_without_table": Rule(N_("示例没有对应的决策表。"), N_("文件名要与决策表相同：decisions/%(key)s.dmn。"), "warning"),
+    "example_failed": Rule(N_("示例“%(name)s”不成立：应为 %(expected)s，得到 %(got)s。"), N_("改正决策表，或改正示例的期望。"), "warning"),
+    "example_error": Rule(N_("示例“%(name)s”没有结果：%(reason)s"), N_("改正决策表，或补全示例的输入。"), "warning"),
 }
 
 
@@ -343,7 +333,7 @@ def complaints(files: Mapping[str, bytes], known: frozenset[str] | None = None) 
         if f"decisions/{key}.dmn" not in files:
             found.append(_complaint("decision_listed", "procedure.toml", key=str(key)[:100]))
     if len(paths) > MAX_TABLES or sum(map(len, paths.values())) > MAX_TABLE_BYTES:
-        return [*found, _complaint("decision_too_many", min(paths), files=MAX_TABLES, bytes=MAX_TABLE_BYTES // 1_000_000)]
+        return [*found, _complaint("decision_too_many", min(paths), files=MAX_TABLES, bytes=f"{MAX_TABLE_BYTES / 1_000_000:g}")]
     models: dict[str, feel.Model] = {}
     for path, model in feel.decisions.read_all(paths).items():
         lines, refused = _refused(path, paths[path])
@@ -468,13 +458,7 @@ def _tasks(files: Mapping[str, bytes], models: Mapping[str, feel.Model], known: 
     """Look at the business rule tasks of the diagrams: what they decide, what they give, where the result goes."""
     used: set[str] = set()
     diagrams = 0
-    for path, content in sorted(files.items()):
-        if not path.endswith(".bpmn"):
-            continue
-        try:
-            root = reading.xml(content, path)
-        except UnreadableDiagram:
-            continue
+    for path, root in reading.diagrams(files):
         diagrams += 1
         for node in root.iter(f"{{{BPMN}}}businessRuleTask"):
             yield from _task(path, node, files, models, known, used)

@@ -22,7 +22,6 @@ from models import (
     ProcedureDraft,
     ProcedureDraftChange,
     ProcedureDraftFile,
-    ProcedureFile,
     ProcedureVersion,
     Trial,
 )
@@ -84,15 +83,13 @@ def begin(session: Session, actor: Actor, key: str, version: ProcedureVersion | 
     draft = find(session, key)
     if draft is not None:
         return draft
-    procedure = session.scalar(sa.select(Procedure).where(Procedure.key == key))
-    if procedure is None:
-        raise NotFound
+    procedure = procedures.get(session, key)
     base = version or procedures.in_use(session, procedure)
     if base is None or base.procedure_id != procedure.id:
         raise NotFound
     draft = _new(session, actor, procedure, base)
-    rows = session.execute(sa.select(ProcedureFile.path, ProcedureFile.content).where(ProcedureFile.version_id == base.id))
-    session.add_all(ProcedureDraftFile(draft_id=draft.id, path=path, content=content) for path, content in rows)
+    contents = procedures.version_files(session, base.id)
+    session.add_all(ProcedureDraftFile(draft_id=draft.id, path=path, content=content) for path, content in contents.items())
     journal.record(session, actor, "procedure:draft", object_id=procedure.id, key=key, number=base.number)
     session.flush()
     return draft
@@ -179,6 +176,10 @@ def checked(changes: Mapping[str, bytes]) -> dict[str, bytes]:
     return dict(changes)
 
 
+_ENCODINGS = frozenset({
+    "gb18030", "gbk", "gb2312", "big5", "shift_jis", "euc-jp", "euc-kr", "koi8-r", "us-ascii", "latin1",
+    "iso-8859-1", "iso-8859-2", "iso-8859-15", "windows-1250", "windows-1251", "windows-1252",
+})  # fmt: skip
 _DECLARED = re.compile(r"""\A(<\?xml[^>]{0,200}?encoding\s*=\s*["'])([A-Za-z0-9._:-]{1,40})(["'])""")
 
 
@@ -189,7 +190,7 @@ def in_utf8(content: bytes) -> bytes:
             text = content.decode("utf-16")
         else:
             found = _DECLARED.match(content[:400].decode("ascii", "replace"))
-            if found is None or found[2].lower() not in ("gb18030", "gbk", "gb2312", "iso-8859-1", "latin1"):
+            if found is None or found[2].lower() not in _ENCODINGS:
                 return content
             text = content.decode(found[2])
     except (LookupError, UnicodeDecodeError):

@@ -6,6 +6,7 @@ repeated on each. Every text of the file is escaped, bounded and printed as it s
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +16,15 @@ from lxml import etree
 
 from engine.workflow import reading
 
-DI, DC, BPMN, PS = reading.DI, reading.DC, reading.BPMN, reading.PS
-DD = "http://www.omg.org/spec/DD/20100524/DI"
+DI, DC, DD, BPMN, PS = reading.DI, reading.DC, reading.DD, reading.BPMN, reading.PS
 FONT = "Noto Sans SC"
 SIZE, LINE = 12.0, 15.0
 MAX_SHAPES, MAX_POINTS, MAX_TEXT, MAX_LINES, REACH = 3000, 200, 300, 8, 30_000.0
+MAX_ALL_POINTS, MAX_ALL_TEXT, SHORT = 15_000, 16_000, 6
+"""Of one drawing: the corners of its connections, and the characters of its names; beyond, only ends and `SHORT` beginnings are drawn."""
+MAX_PLANES = 400
+BESIDE = 100.0
+"""How far a name that has no place of its own may reach beyond what it belongs to."""
 INK, PALE, SOFT = "#1f2933", "#f4f6f8", "#52606d"
 EVENTS = ("startEvent", "endEvent", "intermediateCatchEvent", "intermediateThrowEvent", "boundaryEvent")
 GATEWAYS = ("exclusiveGateway", "parallelGateway", "inclusiveGateway", "eventBasedGateway", "complexGateway")
@@ -60,7 +65,7 @@ class _Edge:
     name: str
     points: tuple[tuple[float, float], ...]
     label: Box | None
-    node: etree._Element
+    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,18 @@ class Picture:
 
 @dataclass
 class Drawing:
-    """A diagram read, ready to be drawn whole or in strips."""
+    """A diagram read, ready to be drawn whole or in strips.
+
+    Attributes:
+        left: How many shapes and connections it has, if those are too many to be drawn; then none is.
+        is_short: Whether only the beginnings of some names are written, since together they are too long.
+    """
 
     shapes: list[_Shape] = field(default_factory=list)
     edges: list[_Edge] = field(default_factory=list)
     process: str = ""
+    left: int = 0
+    is_short: bool = False
 
     @property
     def bounds(self) -> Box:
@@ -112,7 +124,6 @@ class Drawing:
         count = min(12, math.ceil((box.width - head) / max(200.0, longest - head)))
         found: list[Picture] = []
         start = box.x
-        body = self._body()
         for left in range(count, 0, -1):
             first = not found
             rest = box.x + box.width - start
@@ -122,7 +133,7 @@ class Drawing:
             window = Box(start, box.y, width, box.height)
             inner = (
                 f'<svg x="{lead:.1f}" y="0" width="{width:.1f}" height="{box.height:.1f}" viewBox="{window.x:.1f} {window.y:.1f} '
-                f'{window.width:.1f} {window.height:.1f}">{body}</svg>'
+                f'{window.width:.1f} {window.height:.1f}">{self._body(window)}</svg>'
             )
             names = "" if first else "".join(_frame_head(shape, box) for shape in frames)
             marks = "".join(
@@ -139,20 +150,36 @@ class Drawing:
         boxes = [shape.box for shape in self.shapes if shape.kind not in FRAMES and shape.kind not in PARTS]
         labels = [shape.label for shape in self.shapes] + [edge.label for edge in self.edges]
         boxes += [label for label in labels if label is not None]
+        boxes = [box for box in boxes if box.x - 130 < wanted < box.x + box.width + 130]
         best = min(
             (float(step) for step in range(-120, 125, 5)),
             key=lambda aside: (sum(1 for box in boxes if box.x - 8 < wanted + aside < box.x + box.width + 8), abs(aside)),
         )
         return wanted + best
 
-    def _body(self) -> str:
-        """Draw frames and open parts first, connections over them, everything else on top, names last."""
+    def _body(self, window: Box | None = None) -> str:
+        """Draw frames and open parts first, connections over them, everything else on top, names last.
+
+        Args:
+            window: What is seen; without it, everything.
+        """
         order = {"participant": 0, "lane": 1, "group": 2, **dict.fromkeys(PARTS, 3)}
-        ordered = sorted(self.shapes, key=lambda shape: order.get(shape.kind, 5))
+        shapes = [shape for shape in self.shapes if window is None or _is_seen(window, shape)]
+        edges = [edge for edge in self.edges if window is None or _is_seen(window, edge)]
+        ordered = sorted(shapes, key=lambda shape: order.get(shape.kind, 5))
         behind = "".join(_draw(shape) for shape in ordered if shape.kind in order)
         front = "".join(_draw(shape) for shape in ordered if shape.kind not in order)
-        between = "".join(_connection(edge) for edge in self.edges)
-        return behind + between + front + "".join(map(_outside, self.shapes)) + "".join(map(_outside, self.edges))
+        between = "".join(_connection(edge) for edge in edges)
+        return behind + between + front + "".join(map(_outside, shapes)) + "".join(map(_outside, edges))
+
+
+def _is_seen(window: Box, entry: _Shape | _Edge) -> bool:
+    """Tell whether something may reach into a window, with the name beside it."""
+    boxes = [box for box in ((entry.box if isinstance(entry, _Shape) else None), entry.label) if box is not None]
+    xs = [x for box in boxes for x in (box.x, box.x + box.width)]
+    if isinstance(entry, _Edge):
+        xs += [x for x, _ in entry.points]
+    return max(xs) > window.x - BESIDE and min(xs) < window.x + window.width + BESIDE
 
 
 def read(content: bytes, process: str | None = None, names: Mapping[str, str] | None = None) -> Drawing:
@@ -165,44 +192,101 @@ def read(content: bytes, process: str | None = None, names: Mapping[str, str] | 
     Raises:
         reading.UnreadableDiagram: the file is no diagram.
     """
-    root = reading.xml(content)
-    nodes = {node.get("id", ""): node for node in root.iter(etree.Element) if node.get("id")}
-    planes = list(root.iter(f"{{{DI}}}BPMNPlane"))
-    plane = next((plane for plane in planes if process and _is_of(plane, nodes, process)), planes[0] if planes else None)
-    drawing = Drawing(process=process or "")
-    if plane is None:
+    return Sheet(reading.xml(content)).drawing(process, names)
+
+
+class Sheet:
+    """A diagram file whose planes can be drawn, looked through once."""
+
+    def __init__(self, root: etree._Element) -> None:
+        """Look through a file.
+
+        Args:
+            root: As `reading.xml` returns it.
+        """
+        self._planes = list(itertools.islice(root.iter(f"{{{DI}}}BPMNPlane"), MAX_PLANES))
+        wanted = {entry.get("bpmnElement", "") for plane in self._planes for entry in (plane, *plane)}
+        self._nodes: dict[str, etree._Element] = {}
+        self._defaults: set[str] = set()
+        self._pools: dict[str, etree._Element] = {}
+        for node in root.iter(etree.Element):
+            key, default = node.get("id"), node.get("default")
+            if key and (key in wanted or node.tag == f"{{{BPMN}}}categoryValue"):
+                self._nodes[key] = node
+            if default:
+                self._defaults.add(default)
+            if node.tag == f"{{{BPMN}}}participant":
+                self._pools.setdefault(node.get("processRef", ""), node)
+        self._plane_of: dict[str, etree._Element] = {}
+        for plane in self._planes:
+            shown = self._nodes.get(plane.get("bpmnElement", ""))
+            if shown is not None and shown.get("id") not in self._plane_of:
+                for process in (shown.get("id", ""), *(pool.get("processRef", "") for pool in shown.iter(f"{{{BPMN}}}participant"))):
+                    self._plane_of.setdefault(process, plane)
+
+    def drawing(self, process: str | None = None, names: Mapping[str, str] | None = None, *, most: int = MAX_SHAPES) -> Drawing:
+        """Return the drawing of a plane.
+
+        Args:
+            process: The process whose plane is wanted; the first plane without it.
+            names: What elements are called instead, by id; for the other language.
+            most: How many shapes and connections may be drawn.
+        """
+        drawing, nodes = Drawing(process=process or ""), self._nodes
+        plane = self._plane_of.get(process or "", self._planes[0]) if self._planes else ()
+        if len(plane) > most:
+            drawing.left = len(plane)
+            return drawing
+        called, spoken, points_left = names or {}, _Names(nodes), MAX_ALL_POINTS
+        drawn = {entry.get("bpmnElement", "") for entry in plane}
+        opened: dict[str, bool] = {}
+        for entry in plane:
+            node = nodes.get(entry.get("bpmnElement", "")) if isinstance(entry.tag, str) else None
+            if node is None:
+                continue
+            pool = self._pools.get(node.get("id", "")) if node.tag == f"{{{BPMN}}}process" else None
+            if pool is not None and pool.get("id") not in drawn:  # some tools draw the process for its pool
+                node = pool
+            key = node.get("id", "")
+            kind, name = reading.local(node), spoken.take(node, called)
+            label = _box(entry.find(f"{{{DI}}}BPMNLabel/{{{DC}}}Bounds"))
+            if reading.local(entry) == "BPMNShape":
+                box = _box(entry.find(f"{{{DC}}}Bounds"))
+                if box is not None:
+                    flat = entry.get("isHorizontal") != "false"
+                    if key not in opened:
+                        opened[key] = kind in PARTS and any(child.get("id") in drawn for child in node)
+                    is_open = opened[key] if entry.get("isExpanded") is None else entry.get("isExpanded") == "true"
+                    drawing.shapes.append(_Shape(kind, key, name, box, label, node, flat, is_open))
+            elif reading.local(entry) == "BPMNEdge":
+                points = tuple(_points(entry))
+                points_left -= len(points)
+                if points_left < 0:
+                    points = (points[0], points[-1]) if points else ()
+                if len(points) > 1:
+                    drawing.edges.append(_Edge(kind, name, points, label, key in self._defaults))
+        drawing.is_short = spoken.left < 0
         return drawing
-    called = names or {}
-    for entry in plane:
-        if len(drawing.shapes) + len(drawing.edges) >= MAX_SHAPES or not isinstance(entry.tag, str):
-            continue
-        node = nodes.get(entry.get("bpmnElement", ""))
-        if node is None:
-            continue
-        kind, name = reading.local(node), _named(node, called)
-        label = _box(entry.find(f"{{{DI}}}BPMNLabel/{{{DC}}}Bounds"))
-        if reading.local(entry) == "BPMNShape":
-            box = _box(entry.find(f"{{{DC}}}Bounds"))
-            if box is not None:
-                flat = entry.get("isHorizontal") != "false"
-                drawing.shapes.append(_Shape(kind, node.get("id", ""), name, box, label, node, flat, entry.get("isExpanded") == "true"))
-        elif reading.local(entry) == "BPMNEdge":
-            points = tuple(_points(entry))
-            if len(points) > 1:
-                drawing.edges.append(_Edge(kind, name, points, label, node))
-    return drawing
 
 
-def _is_of(plane: etree._Element, nodes: Mapping[str, etree._Element], process: str) -> bool:
-    shown = nodes.get(plane.get("bpmnElement", ""))
-    if shown is None:
-        return False
-    if shown.get("id") == process:
-        return True
-    return any(entry.get("processRef") == process for entry in shown.iter(f"{{{BPMN}}}participant"))
+class _Names:
+    """What elements are called, as long as there is room for it."""
+
+    def __init__(self, nodes: Mapping[str, etree._Element]) -> None:
+        self.nodes, self.left = nodes, MAX_ALL_TEXT
+        self.known: dict[str, str] = {}
+
+    def take(self, node: etree._Element, called: Mapping[str, str]) -> str:
+        """Return the name of an element, shortened when many long ones have been."""
+        key = node.get("id", "")
+        if key not in self.known:
+            self.known[key] = _named(node, called, self.nodes)
+        name = self.known[key]
+        self.left -= len(name)
+        return name if self.left >= 0 or len(name) <= SHORT else name[: SHORT - 1] + "…"
 
 
-def _named(node: etree._Element, called: Mapping[str, str]) -> str:
+def _named(node: etree._Element, called: Mapping[str, str], nodes: Mapping[str, etree._Element]) -> str:
     key = node.get("id", "")
     name = called.get(key)
     if name is None and called:  # the other language, which a flow or pool carries itself
@@ -210,8 +294,10 @@ def _named(node: etree._Element, called: Mapping[str, str]) -> str:
     if name is None:
         name = node.get("name") or ""
     if not name and reading.local(node) == "textAnnotation":
-        name = "".join(child.text or "" for child in node.findall(f"{{{BPMN}}}text"))
-    return " ".join(name.split())[:MAX_TEXT]
+        name = node.findtext(f"{{{BPMN}}}text") or ""
+    elif not name and (category := nodes.get(node.get("categoryValueRef", ""))) is not None:  # a group is called as its category says
+        name = category.get("value", "")
+    return " ".join(name[: 9 * MAX_TEXT].split())[:MAX_TEXT]
 
 
 def _number(text: str | None) -> float:
@@ -450,10 +536,7 @@ def _arrow(points: tuple[tuple[float, float], ...], fill: str) -> str:
 
 def _flow_start(edge: _Edge) -> str:
     """Mark a default flow with a stroke, as BPMN asks."""
-    source = edge.node.get("sourceRef")
-    root = edge.node.getparent()
-    owner = next((child for child in root if child.get("id") == source), None) if root is not None else None
-    if owner is None or owner.get("default") != edge.node.get("id"):
+    if not edge.is_default:
         return ""
     (x, y), (to_x, to_y) = edge.points[0], edge.points[1]
     angle = math.atan2(to_y - y, to_x - x)
@@ -473,9 +556,10 @@ def _outside(entry: _Shape | _Edge) -> str:
     if not entry.name:
         return ""
     if isinstance(entry, _Shape):
-        if entry.kind not in (*EVENTS, *GATEWAYS, "dataObjectReference", "dataStoreReference"):
+        if entry.kind not in (*EVENTS, *GATEWAYS, "dataObjectReference", "dataStoreReference", "group"):
             return ""
-        box = entry.label or Box(entry.box.x + entry.box.width / 2 - 45, entry.box.y + entry.box.height + 4, 90, LINE)
+        below = 4.0 if entry.kind == "group" else entry.box.height + 4
+        box = entry.label or Box(entry.box.x + entry.box.width / 2 - 45, entry.box.y + below, 90, LINE)
     else:
         if entry.kind not in ("sequenceFlow", "messageFlow"):
             return ""
@@ -547,8 +631,12 @@ def _text(text: str, box: Box, *, bold: bool = False, at: str = "middle", from_t
     found = []
     for number, line in enumerate(lines):
         where = f'x="{x:.1f}" y="{y + number * step:.1f}" {style}'
-        if halo:  # a name over a line stays readable
-            found.append(f'<text {where} fill="white" stroke="white" stroke-width="3">{_clean(line)}</text>')
+        if halo:  # a name over a line stays readable; the same text in white would cost four times as much to typeset
+            wide = _length(line, size) + 2
+            found.append(
+                f'<rect x="{x - wide / 2:.1f}" y="{y + number * step - size * 0.85:.1f}" width="{wide:.1f}" height="{size * 1.1:.1f}" '
+                f'fill="white" fill-opacity="0.75"/>'
+            )
         found.append(f'<text {where} fill="{INK}">{_clean(line)}</text>')
     return "".join(found)
 

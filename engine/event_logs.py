@@ -18,8 +18,7 @@ from xml.sax.saxutils import quoteattr
 
 import sqlalchemy as sa
 
-from engine import bottlenecks, clock, permissions
-from engine.errors import NotFound
+from engine import bottlenecks, clock, permissions, procedures
 from models import (
     Case,
     Deadline,
@@ -66,18 +65,6 @@ class Event:
     place: int
 
 
-def known(session: Session, key: str) -> Procedure:
-    """Return a procedure by its key.
-
-    Raises:
-        NotFound: there is none.
-    """
-    found = session.scalar(sa.select(Procedure).where(Procedure.key == key))
-    if found is None:
-        raise NotFound
-    return found
-
-
 def write(session: Session, actor: Actor, key: str, wanted: bottlenecks.Filter, *, is_english: bool = False) -> Iterator[str]:
     """Yield the event log of a procedure, in pieces of some ten thousand characters.
 
@@ -85,7 +72,7 @@ def write(session: Session, actor: Actor, key: str, wanted: bottlenecks.Filter, 
         wanted: Cases that began in the period, under a profile, under a version; role and institution are not looked at.
         is_english: Which of the two names of a step is written.
     """
-    procedure = known(session, key)
+    procedure = procedures.get(session, key)
     name = procedure.name_en if is_english else procedure.name
     yield from _gathered(
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import re
@@ -13,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from engine import codes, feel
+from engine import codes, feel, json_texts
 from engine.errors import N_
 
 INPUTS = frozenset({"textfield", "textarea", "number", "datetime", "checkbox", "radio", "select", "checklist", "filepicker"})
@@ -22,6 +23,10 @@ NESTED = frozenset({"group", "dynamiclist"})
 UNKNOWN = "unknown"
 RESERVED = frozenset({"now", "today", "case", "known", "profile", "person", "answers", "variables"})
 MAX_ROWS, MAX_TEXT, MAX_DEPTH = 200, 20_000, 12
+MAX_BYTES, MAX_PARTS = 400_000, 60_000
+"""Of one form: its text, and the values, lists and mappings in it."""
+MAX_ALL_BYTES, MAX_ALL_COMPONENTS = 3_000_000, 5_000
+"""Of all forms of a procedure."""
 KEY = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
 Path = tuple[str | int, ...]
 
@@ -186,12 +191,48 @@ class Context:
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
+def readable(files: Mapping[str, bytes]) -> dict[str, Form]:
+    """Return the forms among the files of a procedure by key; those that cannot be read are left out, and those too many."""
+    found = {}
+    with contextlib.suppress(UnreadableForm):
+        for key, content in _in_bounds(files):
+            with contextlib.suppress(UnreadableForm):
+                found[key] = parse(content)
+    return found
+
+
+def parse_all(files: Mapping[str, bytes]) -> dict[str, Form]:
+    """Return the forms among the files of a procedure by key.
+
+    Raises:
+        UnreadableForm: one of them is, or together they are more than is read.
+    """
+    return {key: parse(content) for key, content in _in_bounds(files)}
+
+
+def _in_bounds(files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    size = components = 0
+    for path, content in sorted(files.items()):
+        if path.startswith("forms/"):
+            size, components = size + len(content), components + content.count(b'"type"')
+            if size > MAX_ALL_BYTES or components > MAX_ALL_COMPONENTS:
+                raise UnreadableForm(f"the forms together are larger than {MAX_ALL_BYTES} bytes or {MAX_ALL_COMPONENTS} components", path[6:-5])
+            yield path[6:-5], content
+
+
+def is_small(content: bytes) -> bool:
+    """Tell whether a text is of a size that a form can have; reading another may cost a hundred times its bytes."""
+    return len(content) <= MAX_BYTES and json_texts.is_small(content, MAX_PARTS)
+
+
 def parse(content: bytes) -> Form:
     """Read a form-js schema.
 
     Raises:
-        UnreadableForm: not JSON, a component we do not know, a key twice or reserved, a missing part.
+        UnreadableForm: not JSON, too large, a component we do not know, a key twice or reserved, a missing part.
     """
+    if not is_small(content):
+        raise UnreadableForm(f"larger than {MAX_BYTES} bytes or {MAX_PARTS} parts")
     try:
         schema = json.loads(content)
         ours = schema["pingshen"]

@@ -267,6 +267,18 @@ def withdraw(session: Session, actor: Actor, version: ProcedureVersion) -> None:
     session.flush()
 
 
+def get(session: Session, key: str) -> Procedure:
+    """Return a procedure by its key.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = session.scalar(sa.select(Procedure).where(Procedure.key == key))
+    if found is None:
+        raise NotFound
+    return found
+
+
 def in_use(session: Session, procedure: Procedure) -> ProcedureVersion | None:
     """Return the version of a procedure under which new cases open; before there is one, the newest."""
     of_procedure = sa.select(ProcedureVersion).where(ProcedureVersion.procedure_id == procedure.id)
@@ -356,8 +368,7 @@ def deployed(session: Session, version_id: UUID) -> Deployed:
 def ready(version_id: UUID, files: Mapping[str, bytes]) -> Deployed:
     """Make files ready to run."""
     manifest = bounds.toml(files[MANIFEST])
-    parsed = {path[6:-5]: forms.parse(content) for path, content in files.items() if path.startswith("forms/")}
-    return Deployed(version_id, workflow.read(files, manifest["main"]), parsed, manifest)
+    return Deployed(version_id, workflow.read(files, manifest["main"]), forms.parse_all(files), manifest)
 
 
 def form(session: Session, version_id: UUID, key: str) -> forms.Form:

@@ -191,8 +191,8 @@ def _work_item(command: Command, item: Item) -> tuple[WorkItem, Any]:
     plan = element.plan
     if plan is None or element.role is None:
         raise StepFailed(element=item.element, reason="a task without a form or a lane")
-    role = Role(_value(command, plan.role, item.variables, item.element)) if plan.role else Role(element.role)
-    rectification_item_id = _key(command, plan.item, item)
+    role = Role(computed(command, plan.role, item.variables, item.element)) if plan.role else Role(element.role)
+    rectification_item_id = key_named(command, plan.item, item)
     if plan.organisation == "item":
         carried = command.session.get(RectificationItem, rectification_item_id) if rectification_item_id else None
         party = str(carried.organisation_id) if carried else None
@@ -200,7 +200,7 @@ def _work_item(command: Command, item: Item) -> tuple[WorkItem, Any]:
         party = case.parties.get(plan.organisation or "owner")
     if party is None:
         raise StepFailed(element=item.element, reason=f"the case has no {plan.organisation}")
-    person = _key(command, plan.person, item)
+    person = key_named(command, plan.person, item)
     form = command.deployed.forms[plan.form]
     row = WorkItem(
         id=item.task_id,
@@ -217,17 +217,18 @@ def _work_item(command: Command, item: Item) -> tuple[WorkItem, Any]:
         organisation_id=UUID(party),
         is_assigned=person is not None,
         person_id=person,
-        excluded_id=_key(command, plan.exclude, item),
+        excluded_id=key_named(command, plan.exclude, item),
         rectification_item_id=rectification_item_id,
         variables=dict(item.variables),
         state=WorkItemState.RESERVED if person else WorkItemState.READY,
         offered_at=command.environment.now,
         claimed_at=command.environment.now if person else None,
     )
-    return row, _clock(command, item, row)
+    return row, clock_row(command, item, row)
 
 
-def _clock(command: Command, item: Item, row: WorkItem) -> Any:
+def clock_row(command: Command, item: Item, row: WorkItem) -> Any:
+    """Return the clock of an open task, reckoned from now or from where its step says; None without a limit."""
     plan = command.deployed.specification.elements[item.element].plan
     assert plan is not None
     values = profiles.values(command.session, command.case.profile_version_id)
@@ -235,7 +236,7 @@ def _clock(command: Command, item: Item, row: WorkItem) -> Any:
     start = _instant(command, plan.clock_start, item.variables, item.element) if plan.clock_start else command.environment.now
     start = min(start, command.environment.now)
     if plan.due:
-        end = feel.from_wire(_value(command, plan.due, item.variables, item.element))
+        end = feel.from_wire(computed(command, plan.due, item.variables, item.element))
         if isinstance(end, date) and not isinstance(end, datetime):
             end = limits.end_of_day(end, calendar)
         if not isinstance(end, datetime) or end.tzinfo is None:
@@ -245,7 +246,12 @@ def _clock(command: Command, item: Item, row: WorkItem) -> Any:
     return deadlines.row(command.case.id, limit.key, limits.reckon(limit, start, calendar), task_id=row.id) if limit else None
 
 
-def _value(command: Command, text: str | None, names: Mapping[str, Any], element: str) -> Any:
+def computed(command: Command, text: str | None, names: Mapping[str, Any], element: str) -> Any:
+    """Return what an expression of a step comes to; None without one.
+
+    Raises:
+        StepFailed: it cannot be computed.
+    """
     if text is None:
         return None
     try:
@@ -254,8 +260,13 @@ def _value(command: Command, text: str | None, names: Mapping[str, Any], element
         raise StepFailed(element=element, reason=str(error)) from error
 
 
-def _key(command: Command, text: str | None, item: Item) -> UUID | None:
-    value = _value(command, text, item.variables, item.element)
+def key_named(command: Command, text: str | None, item: Item) -> UUID | None:
+    """Return the key of somebody or something that an expression of a step names.
+
+    Raises:
+        StepFailed: it cannot be computed, or is no key.
+    """
+    value = computed(command, text, item.variables, item.element)
     try:
         return UUID(value) if value else None
     except (TypeError, ValueError):
@@ -263,7 +274,7 @@ def _key(command: Command, text: str | None, item: Item) -> UUID | None:
 
 
 def _instant(command: Command, text: str | None, names: Mapping[str, Any], element: str) -> datetime:
-    value = feel.from_wire(_value(command, text, names, element))
+    value = feel.from_wire(computed(command, text, names, element))
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise StepFailed(element=element, reason=f"{text!r} is no instant")
     return value

@@ -84,13 +84,13 @@ def read(session: Session, actor: Actor, number: str) -> RectificationItem:
     return item
 
 
-def of_case(session: Session, case_id: UUID) -> list[RectificationItem]:
-    """Return the items of a case."""
+def of_case(session: Session, actor: Actor, case_id: UUID) -> list[RectificationItem]:
+    """Return the items of a case that an actor sees: another unit's stay with that unit and the office."""
     return list(
         session.scalars(
             sa.select(RectificationItem)
             .options(joinedload(RectificationItem.owner), joinedload(RectificationItem.organisation))
-            .where(RectificationItem.case_id == case_id)
+            .where(RectificationItem.case_id == case_id, visible(actor))
             .order_by(RectificationItem.number)
         )
     )

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from engine import calendars, clock, feel, procedures, profiles, scenarios
 from engine.limits import WorkingCalendar
 from engine.workflow import NotWaiting, Specification, WorkflowFailed
-from engine.workflow.simulating import PLAN_FORM, Clock, Opened, Walk
+from engine.workflow.simulating import PLAN_FORM, Clock, Opened, Surroundings, Walk, is_same, unchanged
 from engine.workflow.storing import Unstorable, first_data
 from models import (
     Case,
@@ -238,6 +238,13 @@ def histories(session: Session, case_ids: Sequence[UUID], deployed_of: Callable[
             )
         )
     }
+    openings = [f"told:{case_id}:1:case_opened" for case_id in case_ids]
+    first_told = (
+        sa.select(Message.case_id, sa.func.min(Message.written_at))
+        .where(Message.case_id.in_(case_ids), Message.kind == "told", Message.once.in_(openings))
+        .group_by(Message.case_id)
+    )
+    told = dict(session.execute(first_told).all())
     moved = set(session.scalars(sa.select(VersionChange.case_id).where(VersionChange.case_id.in_(case_ids), VersionChange.undone_at.is_(None))))
     found = []
     for case_id in case_ids:
@@ -265,7 +272,7 @@ def histories(session: Session, case_ids: Sequence[UUID], deployed_of: Callable[
             deployed = deployed_of(case.procedure_version_id)
             _acts(history, entries.get(case_id, ()), roots)
             _steps(history, items.get(case_id, ()), said, deployed)
-            _beginnings(session, history, items.get(case_id, ()), said, deployed)
+            _beginnings(history, items.get(case_id, ()), said, deployed, told.get(case_id))
         except Unstorable:
             history.problem = "no_beginning"
         found.append(history)
@@ -342,8 +349,12 @@ def _steps(history: History, items: Iterable[Any], said: Mapping[UUID, Any], dep
         )
 
 
-def _beginnings(session: Session, history: History, items: Sequence[Any], said: Mapping[UUID, Any], deployed: Deployed) -> None:
-    """Find what the case did not know yet when it began: a township told by a later form, an institution it was handed away from."""
+def _beginnings(history: History, items: Sequence[Any], said: Mapping[UUID, Any], deployed: Deployed, told: datetime | None) -> None:
+    """Find what the case did not know yet when it began: a township told by a later form, an institution it was handed away from.
+
+    Args:
+        told: When somebody was first told that the case is opened.
+    """
     elements = deployed.specification.elements
     for row in items:
         element = elements.get(row.element)
@@ -362,11 +373,6 @@ def _beginnings(session: Session, history: History, items: Sequence[Any], said: 
     if not settled:
         return
     # Who is told of the case when it is opened is told then where the township was known, else when it became known.
-    told = session.scalar(
-        sa.select(sa.func.min(Message.written_at)).where(
-            Message.case_id == history.case_id, Message.kind == "told", Message.once == f"told:{history.case_id}:1:case_opened"
-        )
-    )
     if told is not None and any(abs((told - moment).total_seconds()) < 2 for moment in settled):
         history.township = None
 
@@ -397,15 +403,12 @@ class Followed:
     failed_at: str | None = None
 
 
-def follow(deployed: Deployed, history: History, values: profiles.Values, calendar: WorkingCalendar, places: Places, until: datetime) -> Followed:
+def follow(deployed: Deployed, history: History, surroundings: Surroundings, until: datetime) -> Followed:
     """Walk a history through a version: every act at its instant, timers at theirs.
 
     A step is finished as it was in truth: at that instant, or at once where that has passed. One that was left open in
     truth stays open. One that was never offered is done at once, without answers.
     """
-    surroundings = scenarios.surroundings(
-        deployed, values, calendar, parties=places.parties, owner_for=places.owner_for, is_township=places.is_township
-    )
     walk = Walk(
         deployed.specification,
         surroundings,
@@ -757,9 +760,11 @@ class Replayer:
     def __init__(self, tried: Deployed) -> None:
         self.tried = tried
         self._versions: dict[UUID, Deployed] = {}
+        self._unchanged: dict[UUID, frozenset[str] | None] = {}
         self._values: dict[UUID, profiles.Values] = {}
         self._calendars: dict[str, WorkingCalendar] = {}
         self._places: Places | None = None
+        self._surround: dict[tuple[bool, UUID, UUID], Surroundings] = {}
 
     def read(self, session: Session, case_ids: Sequence[UUID]) -> list[History]:
         """Read what happened in some cases."""
@@ -780,12 +785,32 @@ class Replayer:
         return found
 
     def walks(self, history: History, until: datetime | None = None) -> tuple[Followed, Followed]:
-        """Walk a case through the version it ran under and through the tried one."""
-        assert self._places is not None
-        values, now = self._values[history.profile_version_id], until or clock.now()
-        calendar = self._calendars[str(values.values.get("office_closes", "18:00"))]
-        old = follow(self._versions[history.version_id], history, values, calendar, self._places, now)
-        return old, follow(self.tried, history, values, calendar, self._places, now)
+        """Walk a case through the version it ran under and through the tried one; once, where both walks are bound to be the same."""
+        ran, now = self._versions[history.version_id], until or clock.now()
+        old = follow(ran, history, self._surroundings(ran, history.profile_version_id), now)
+        if not old.failed and is_same(old.walk, self.tried.specification, self._same_parts(history.version_id)):
+            return old, old
+        return old, follow(self.tried, history, self._surroundings(self.tried, history.profile_version_id), now)
+
+    def _surroundings(self, deployed: Deployed, profile_version_id: UUID) -> Surroundings:
+        """Return what walks through some files under a profile ask of the world."""
+        key = deployed is self.tried, deployed.version_id, profile_version_id
+        if key not in self._surround:
+            places, values = self._places, self._values[profile_version_id]
+            assert places is not None
+            calendar = self._calendars[str(values.values.get("office_closes", "18:00"))]
+            self._surround[key] = scenarios.surroundings(
+                deployed, values, calendar, parties=places.parties, owner_for=places.owner_for, is_township=places.is_township
+            )
+        return self._surround[key]
+
+    def _same_parts(self, version_id: UUID) -> frozenset[str] | None:
+        """Return the parts that a version and the tried one have in common; None if they read the township from other answers."""
+        if version_id not in self._unchanged:
+            ran = self._versions[version_id]
+            told = scenarios.townships(ran) == scenarios.townships(self.tried)
+            self._unchanged[version_id] = unchanged(ran.specification, self.tried.specification) if told else None
+        return self._unchanged[version_id]
 
     def compare(self, history: History, until: datetime | None = None) -> Difference:
         """Tell what of a case would be otherwise."""

@@ -52,7 +52,10 @@ JUDGED = frozenset(
     }
 )
 MAX_ACTS = 1_000
-MAX_SECONDS = 2.0
+MAX_SECONDS, MAX_ALL_SECONDS = 0.6, 2.5
+"""Processor time of one scenario, after which it is not gone on with, and of all, after which no other is begun."""
+MAX_ALL_BYTES = 300_000
+"""Of all scenarios of a procedure, and of all answers and the cast that are kept with them: a megabyte takes a second to read."""
 MAX_SCENARIOS = 200
 
 
@@ -132,13 +135,16 @@ class Defaults:
 
 def scenarios(files: Mapping[str, bytes]) -> list[Scenario]:
     """Return the scenarios among the files of a procedure; one that cannot be read is returned with its problem."""
-    found = []
+    found, size = [], 0
     for path in sorted(files):
         name = path.removeprefix(FOLDER)
         if not path.startswith(FOLDER) or "/" in name or not name.endswith(".toml"):
             continue
         key = name[:-5]
+        size += len(files[path])
         try:
+            if size > MAX_ALL_BYTES:
+                raise ValueError("the scenarios together are too large")
             said = said_of(files[path])
             cases = said.get("cases") or [{}]
             if not isinstance(cases, list) or not all(isinstance(entry, dict) for entry in cases):
@@ -158,9 +164,12 @@ def _profile(said: Mapping[str, Any]) -> str:
 def defaults(files: Mapping[str, bytes]) -> Defaults:
     """Return the defaults that lie with the scenarios; a procedure without them has none."""
     cast_of = _toml(files[CAST]) if CAST in files else {}
-    answers = {
-        path.removeprefix(ANSWERS)[:-5]: _toml(content) for path, content in files.items() if path.startswith(ANSWERS) and path.endswith(".toml")
-    }
+    answers: dict[str, Mapping[str, Any]] = {}
+    left = MAX_ALL_BYTES
+    for path, content in sorted(files.items()):
+        if path.startswith(ANSWERS) and path.endswith(".toml"):
+            left -= len(content)
+            answers[path.removeprefix(ANSWERS)[:-5]] = _toml(content) if left >= 0 else {}
     return Defaults(cast_of.get("begin", {}), cast_of.get("steps", {}), answers)
 
 
@@ -249,6 +258,60 @@ def key_of(kind: str, name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"pingshen:{kind}:{name}"))
 
 
+def in_hours(calendar: WorkingCalendar, moment: datetime, hours: str, spread: str) -> datetime:
+    """Return a moment, or the next one at which people work; `spread` keeps them from all beginning at once.
+
+    Args:
+        hours: A key of `HOURS`; anything else is around the clock.
+    """
+    if hours not in HOURS:
+        return moment
+    opens, closes = HOURS[hours]
+    later = timedelta(minutes=zlib.crc32(spread.encode()) % 50)
+    local = moment.astimezone(clock.zone()) + later
+    early = datetime.combine(local.date(), opens, clock.zone()) + later
+    if local.time() >= closes:
+        local = early + timedelta(days=1)
+    elif local.time() < opens:
+        local = early
+    while hours == "office" and not calendar.is_working_day(local.date()):
+        local = datetime.combine(local.date() + timedelta(days=1), early.timetz())
+    return local
+
+
+def spoken(text: str, calendar: WorkingCalendar, *, event: datetime, now: datetime, sitting: Any) -> date | datetime:
+    """Return the moment or day that a token like `@sitting-P3D 09:00` speaks of.
+
+    Args:
+        sitting: The instant of the sitting in wire form, or what stands in its place.
+
+    Raises:
+        Unplayable: it is no token, or there is no sitting.
+    """
+    match = TOKEN.fullmatch(text)
+    if match is None:
+        raise Unplayable(f"{text!r} is no token")
+    word, sign, length, hour = match.groups()
+    moment = event if word in ("event", "event_day") else now
+    if word == "sitting":
+        said = feel.from_wire(sitting)
+        if not isinstance(said, datetime):
+            raise Unplayable("there is no sitting")
+        moment = said
+    shift = duration(length) if length else timedelta()
+    moment = (moment + shift if sign != "-" else moment - shift).astimezone(clock.zone()).replace(second=0, microsecond=0)
+    while word == "workday" and not calendar.is_working_day(moment.date()):
+        moment += timedelta(days=1)
+    if hour:
+        return datetime.combine(moment.date(), time.fromisoformat(hour), clock.zone())
+    return moment.date() if word in ("today", "event_day", "workday") else moment
+
+
+def all_of(names: str | Iterable[str]) -> list[str]:
+    """Return the names where a scenario may write one or several."""
+    return [names] if isinstance(names, str) else list(names)
+
+
 # ── where it is played ──
 
 
@@ -266,22 +329,6 @@ class _Stage:
         found = key_of("person", name)
         self.people[found] = name
         return found
-
-    def in_hours(self, moment: datetime, hours: str, spread: str) -> datetime:
-        """Return a moment, or the next one at which people work; `spread` keeps them from all beginning at once."""
-        if hours == "any" or hours not in HOURS:
-            return moment
-        opens, closes = HOURS[hours]
-        later = timedelta(minutes=zlib.crc32(spread.encode()) % 50)
-        local = moment.astimezone(clock.zone()) + later
-        early = datetime.combine(local.date(), opens, clock.zone()) + later
-        if local.time() >= closes:
-            local = early + timedelta(days=1)
-        elif local.time() < opens:
-            local = early
-        while hours == "office" and not self.calendar.is_working_day(local.date()):
-            local = datetime.combine(local.date() + timedelta(days=1), early.timetz())
-        return local
 
 
 def surroundings(
@@ -307,8 +354,13 @@ def surroundings(
         parties=parties or _parties,
         owner_for=owner_for or (lambda to: to),
         is_township=is_township or (lambda key: key != forms.UNKNOWN),
-        townships={key: form.township for key, form in deployed.forms.items() if form.township},
+        townships=townships(deployed),
     )
+
+
+def townships(deployed: Deployed) -> dict[str, str]:
+    """Return by form the answer that tells the township of the household."""
+    return {key: form.township for key, form in deployed.forms.items() if form.township}
 
 
 def _parties(facility: str | None, township: str | None, owner: str) -> dict[str, str]:
@@ -423,7 +475,8 @@ class _Play:
             at = max(item.at, self._moment(after, item))
         else:
             who = self.stage.people.get(item.person or "", "")
-            at = self.stage.in_hours(item.at + duration(after), str(step.get("hours", "office")), f"{item.element}{who}{'.'.join(item.path)}")
+            spread = f"{item.element}{who}{'.'.join(item.path)}"
+            at = in_hours(self.stage.calendar, item.at + duration(after), str(step.get("hours", "office")), spread)
         for index, also in enumerate(self.also if is_begun else ()):
             if index not in self.said_also and also.get("before") == item.element and self._fits({**also, "element": item.element}, item):
                 at = self._moment(str(also["at"]), item) if "at" in also else max(at, self.last)
@@ -459,7 +512,7 @@ class _Play:
         learned_at, notified_at = _instant(answers.get("learned_dt")) or event_at, _instant(answers.get("notice_dt")) or self.now
         hop = str(answers.get("hop") or "facility")
         start = event_at if hop in ("facility", "other") else learned_at
-        by = self.stage.person(_first(self.begin.get("by", "reporter")))
+        by = self.stage.person(all_of(self.begin.get("by", "reporter"))[0])
         township = answers.get("residence_area") or (key_of("organisation", "township of the reporter") if hop in ("village", "township") else None)
         kind = str(answers.get("case_kind") or self.stage.deployed.manifest.get("case_kind", ""))
         self.walk = Walk(
@@ -483,7 +536,7 @@ class _Play:
 
     def _do(self, item: Opened, step: Mapping[str, Any]) -> None:
         assert self.walk is not None
-        doer, name = self._who(item, _all(step.get("by", ())))
+        doer, name = self._who(item, all_of(step.get("by", ())))
         answers = self._resolved(step["answers"], item)
         form = self.stage.deployed.forms.get(item.form)
         answers = _rows(form.fields, answers, f"{item.element}{len(self.walk.done)}") if form is not None else answers
@@ -579,23 +632,7 @@ class _Play:
 
     def _value(self, text: str, item: Opened | None) -> date | datetime:
         """Return the moment or day that a token speaks of."""
-        match = TOKEN.fullmatch(text)
-        if match is None:
-            raise Unplayable(f"{text!r} is no token")
-        word, sign, length, hour = match.groups()
-        moment = self.event if word in ("event", "event_day") else self.now
-        if word == "sitting":
-            said = feel.from_wire((item.variables if item else {}).get("sitting_at"))
-            if not isinstance(said, datetime):
-                raise Unplayable("there is no sitting")
-            moment = said
-        shift = duration(length) if length else timedelta()
-        moment = (moment + shift if sign != "-" else moment - shift).astimezone(clock.zone()).replace(second=0, microsecond=0)
-        while word == "workday" and not self.stage.calendar.is_working_day(moment.date()):
-            moment += timedelta(days=1)
-        if hour:
-            return datetime.combine(moment.date(), time.fromisoformat(hour), clock.zone())
-        return moment.date() if word in ("today", "event_day", "workday") else moment
+        return spoken(text, self.stage.calendar, event=self.event, now=self.now, sitting=(item.variables if item else {}).get("sitting_at"))
 
     def _moment(self, text: str, item: Opened | None) -> datetime:
         found = self._value(text, item)
@@ -624,23 +661,15 @@ def _rows(fields: Sequence[forms.Field], answers: Mapping[str, Any], seed: str) 
     return found
 
 
-def _all(names: str | Iterable[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
-
-
-def _first(names: str | Iterable[str]) -> str:
-    return _all(names)[0]
-
-
 def _play(plays: Sequence[_Play]) -> None:
     """Play the cases of a scenario in the order of time.
 
     Raises:
         Unplayable: it does not come to an end.
     """
-    until = monotonic.monotonic() + MAX_SECONDS
+    until = monotonic.thread_time() + MAX_SECONDS
     for _ in range(MAX_ACTS):
-        if monotonic.monotonic() > until:
+        if monotonic.thread_time() > until:
             break
         waiting = [(due, play.place) for play in plays if (due := play.due_at()) is not None]
         if not waiting:
@@ -786,7 +815,10 @@ class Hand:
         try:
             self._play.now = self._play.event + duration(self._play.begin.get("after", "PT0M"))
             self._play._notify()
+            until = monotonic.thread_time() + MAX_SECONDS
             for act in acts[:MAX_HAND]:
+                if monotonic.thread_time() > until:
+                    raise Unplayable("the walk takes too long")
                 self.begins.append(len(self.walk.walked))
                 self._act(act)
                 self.acts.append(act)

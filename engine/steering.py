@@ -495,7 +495,7 @@ def cancel(session: Session, actor: Actor, reference: str, ground: str, reason: 
     sequence = cases.next_sequence(case)
     if case.number is None:  # so that it is found again, and counted among those that were no case
         case.number = numbers.give(session, cases.office_code(session, case), numbers.KINDS[case.kind.value])
-    cases._stop(session, case)
+    cases.end_work(session, case)
     session.execute(
         sa.update(Packet)
         .where(Packet.case_id == case.id, Packet.withdrawn_at.is_(None))

@@ -11,7 +11,7 @@ import io
 import logging
 import time as monotonic
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from engine.permissions import Permission
 from engine.replay import Difference
 from engine.transaction import transaction
 from engine.workflow import UnreadableDiagram
-from models import Case, Organisation, Procedure, ProcedureFile, ProcedureVersion, Profile, ProfileVersion, Trial, TrialKind, TrialState
+from models import Case, Organisation, Procedure, ProcedureVersion, Profile, ProfileVersion, Trial, TrialKind, TrialState
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pingshen.trials")
 MAX_CASES = 5_000
 MAX_KEPT_DIFFERENCES = 2_000
-CHUNK = 10
+CHUNK, MAX_CHUNK = 10, 25
 KEPT_READY = 3
 TURN_S = 1.0
 OPEN = (TrialState.WAITING, TrialState.RUNNING)
@@ -58,12 +58,11 @@ def files_of(session: Session, key: str) -> tuple[Procedure, dict[str, bytes], P
     draft = drafts.find(session, key)
     if draft is not None:
         return draft.procedure, drafts.files(session, draft), None
-    procedure = session.scalar(sa.select(Procedure).where(Procedure.key == key))
-    version = procedures.in_use(session, procedure) if procedure is not None else None
-    if procedure is None or version is None:
+    procedure = procedures.get(session, key)
+    version = procedures.in_use(session, procedure)
+    if version is None:
         raise NotFound
-    rows = session.execute(sa.select(ProcedureFile.path, ProcedureFile.content).where(ProcedureFile.version_id == version.id))
-    return procedure, dict(rows.all()), version
+    return procedure, procedures.version_files(session, version.id), version
 
 
 def ready(files: Mapping[str, bytes]) -> Deployed:
@@ -89,8 +88,14 @@ def ready(files: Mapping[str, bytes]) -> Deployed:
     return made
 
 
-def run_scenarios(session: Session, files: Mapping[str, bytes], only: str | None = None) -> list[scenarios.Result]:
+def run_scenarios(
+    session: Session, files: Mapping[str, bytes], only: str | None = None, *, known: Collection[str] = (), seconds: float | None = None
+) -> list[scenarios.Result]:
     """Run the scenarios that are kept with a set of files, under the profiles and the calendar of this installation.
+
+    Args:
+        known: Those that are left out.
+        seconds: Of processor time, after which no other is begun.
 
     Raises:
         InvalidInput: the files cannot be made ready.
@@ -98,11 +103,14 @@ def run_scenarios(session: Session, files: Mapping[str, bytes], only: str | None
     contents = {key: profiles.in_force(session, key).content for key in session.scalars(sa.select(Profile.key))}
     deployed, standard = ready(files), scenarios.defaults(files)
     office = calendars.current(session)
-    return [
-        scenarios.run(deployed, standard, scenario, contents, office)
-        for scenario in scenarios.scenarios(files)
-        if only is None or scenario.key == only
-    ]
+    ends = None if seconds is None else monotonic.thread_time() + seconds
+    results: list[scenarios.Result] = []
+    for scenario in scenarios.scenarios(files):
+        if (only is None or scenario.key == only) and scenario.key not in known:
+            if ends is not None and monotonic.thread_time() > ends:
+                break
+            results.append(scenarios.run(deployed, standard, scenario, contents, office))
+    return results
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
@@ -153,10 +161,13 @@ def start(session: Session, actor: Actor, key: str, kind: TrialKind, wanted: Map
         result={},
     )
     if kind is TrialKind.SCENARIOS:
-        results = run_scenarios(session, files)
+        came_out = _known(session, key, trial.digest)
+        results = run_scenarios(session, files, known=came_out, seconds=scenarios.MAX_ALL_SECONDS)
+        came_out |= {result.scenario.key: result.holds for result in results}
+        keys = [scenario.key for scenario in scenarios.scenarios(files)]
         trial.state, trial.ended_at = TrialState.DONE, clock.now()
-        trial.total = trial.done = len(results)
-        trial.result = {"scenarios": [{"key": result.scenario.key, "holds": result.holds} for result in results]}
+        trial.total, trial.done = len(keys), len(came_out)
+        trial.result = {"scenarios": [{"key": name, "holds": came_out.get(name)} for name in keys]}
     else:
         ready(files)
         trial.total = min(session.scalar(_cases(procedure.id, trial.wanted, clock.now(), sa.func.count())) or 0, trial.wanted["most"])
@@ -165,6 +176,13 @@ def start(session: Session, actor: Actor, key: str, kind: TrialKind, wanted: Map
     journal.record(session, actor, "trial:start", object_id=trial.id, key=key, kind=kind.value, count=trial.total)
     session.flush()
     return trial
+
+
+def _known(session: Session, key: str, digest: str) -> dict[str, bool]:
+    """Return how scenarios came out that were run already of the same files, if the last time did not come to all of them."""
+    last = next(iter(find(session, key, kind=TrialKind.SCENARIOS, limit=1)), None)
+    rows = last.result.get("scenarios", ()) if last is not None and last.digest == digest else ()
+    return {row["key"]: row["holds"] for row in rows if row["holds"] is not None} if any(row["holds"] is None for row in rows) else {}
 
 
 def _checked(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -329,7 +347,7 @@ def _turn(sessions: Sessions, trial: Trial, turn_s: float) -> tuple[dict[str, An
     before = progress["done"]
     while True:
         with transaction(sessions, read_only=True) as session:
-            left = min(CHUNK, trial.wanted["most"] - progress["done"])
+            left = min(_room(progress["done"] - before, monotonic.monotonic() - began, turn_s), trial.wanted["most"] - progress["done"])
             case_ids = _next(session, trial, progress, left) if left > 0 else []
             histories = replayer.read(session, case_ids)
         if not case_ids:
@@ -339,6 +357,11 @@ def _turn(sessions: Sessions, trial: Trial, turn_s: float) -> tuple[dict[str, An
                 return result, progress, False
             _add(result, replayer.compare(history, trial.started_at))
             progress |= {"done": progress["done"] + 1, "at": history.created_at.isoformat(), "id": str(history.case_id)}
+
+
+def _room(done: int, spent_s: float, turn_s: float) -> int:
+    """Return how many cases to read next: as many as a turn still has time for at its pace so far, one at least."""
+    return CHUNK if not done or not spent_s else max(1, min(MAX_CHUNK, round(done * (turn_s / spent_s - 1)) + 1))
 
 
 def _next(session: Session, trial: Trial, progress: Mapping[str, Any], count: int) -> list[UUID]:

@@ -248,8 +248,8 @@ def _target(command: Command, row: WorkItem, item: workflow.Item) -> _Target:
     if plan is None or plan.form not in command.deployed.forms or (plan.role is None and element.role is None):
         raise _Obstacle(Note("kind_changed", row.element))
     try:
-        role = Role(projection._value(command, plan.role, item.variables, item.element) if plan.role else element.role)
-        keyed = {name: projection._key(command, getattr(plan, name), item) for name in ("person", "exclude", "item")}
+        role = Role(projection.computed(command, plan.role, item.variables, item.element) if plan.role else element.role)
+        keyed = {name: projection.key_named(command, getattr(plan, name), item) for name in ("person", "exclude", "item")}
         party = str(row.organisation_id) if plan.organisation == "item" else command.case.parties.get(plan.organisation or "owner")
     except (StepFailed, ValueError) as error:
         raise _Obstacle(Note("expression", row.element, str(getattr(error, "reason", ""))[:200])) from None
@@ -536,7 +536,7 @@ def _reckon(command: Command, row: WorkItem, item: workflow.Item, kept: _Kept) -
     plan = command.deployed.specification.elements[item.element].plan
     assert plan is not None
     then = Command(command.session, command.case, command.deployed, _at(command.environment, row.offered_at), command.actor)
-    wanted, running = projection._clock(then, item, row), _own_clock(command.session, row)
+    wanted, running = projection.clock_row(then, item, row), _own_clock(command.session, row)
     if wanted is None and running is not None:
         kept.set("deadlines", running, withdrawn_at=clock.now(), next_at=None)
     elif wanted is not None and running is None:
@@ -553,7 +553,7 @@ def _reckon(command: Command, row: WorkItem, item: workflow.Item, kept: _Kept) -
             due_at=wanted.due_at,
             escalate_at=wanted.escalate_at,
         )
-        kept.set("deadlines", running, next_at=deadlines._next(running))
+        kept.set("deadlines", running, next_at=deadlines.next_instant(running))
 
 
 def _at(surroundings: feel.Environment, moment: datetime) -> feel.Environment:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from lxml import etree
 
-from engine import codes, decision_tables, feel, forms, procedures, profiles, services
+from engine import codes, decision_tables, feel, forms, profiles, services
 from engine.errors import N_
 from engine.workflow import checking, form_checks, reading
-from engine.workflow.reading import BPMN, PS, UnreadableDiagram, local
+from engine.workflow.reading import BPMN, PS, local
 from models import Audience, CaseState, Profile, Role
 
 if TYPE_CHECKING:
@@ -66,13 +63,7 @@ def of_files(files: Mapping[str, bytes]) -> dict[str, Any]:
     """Return what the files themselves name: variables with the step that sets them, forms, processes, messages, decisions."""
     variables: dict[str, dict[str, str]] = {name: {"name": name, "from": "", "kind": "start"} for name in checking.STARTS_WITH}
     processes, messages, steps = [], [], []
-    for path, content in sorted(files.items()):
-        if not path.endswith(".bpmn"):
-            continue
-        try:
-            root = reading.xml(content, path)
-        except UnreadableDiagram:
-            continue
+    for path, root in reading.diagrams(files):
         for process in root.iter(f"{{{BPMN}}}process"):
             processes.append(
                 {"id": process.get("id", ""), "name": process.get("name", ""), "name_en": process.get(f"{{{PS}}}name_en", ""), "file": path}
@@ -82,24 +73,15 @@ def of_files(files: Mapping[str, bytes]) -> dict[str, Any]:
             if not isinstance(node.tag, str) or not node.tag.startswith(f"{{{BPMN}}}") or local(node) not in reading.FLOW_NODES:
                 continue
             name: str = node.get("name") or node.get("id") or ""
-            steps.append(
-                {"id": node.get("id", ""), "name": name or "", "name_en": node.get(f"{{{PS}}}name_en") or "", "kind": local(node), "file": path}
-            )
+            steps.append({"id": node.get("id", ""), "name": name, "name_en": node.get(f"{{{PS}}}name_en") or "", "kind": local(node), "file": path})
             for found, kind in _set_by(node):
                 variables.setdefault(found, {"name": found, "from": name, "kind": kind})
     listed = []
-    for path, content in sorted(files.items()):
-        if path.startswith("forms/"):
-            try:
-                form = forms.parse(content)
-            except forms.UnreadableForm:
-                continue
-            fields = [
-                {"key": entry.key, "label": entry.label, "label_en": entry.label_en or entry.label}
-                for entry in form.inputs()
-                if entry.identity != "I"
-            ]
-            listed.append({"key": form.key, "title": form.title, "title_en": form.title_en, "fields": fields})
+    for form in forms.readable(files).values():
+        fields = [
+            {"key": entry.key, "label": entry.label, "label_en": entry.label_en or entry.label} for entry in form.inputs() if entry.identity != "I"
+        ]
+        listed.append({"key": form.key, "title": form.title, "title_en": form.title_en, "fields": fields})
     variables.pop("", None)
     return {
         "variables": sorted(variables.values(), key=lambda entry: entry["name"]),
@@ -123,7 +105,7 @@ def _set_by(node: etree._Element) -> list[tuple[str, str]]:
 
 def _decisions(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """Return the decision tables with their decisions and what each takes; one that cannot be read is there without."""
-    tables = {path: content for path, content in sorted(files.items()) if path.endswith(".dmn")}
+    tables = reading.tables(files)
     found = []
     for path, content in tables.items():
         try:
@@ -131,7 +113,7 @@ def _decisions(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
         except feel.FeelError:
             named = []
         inputs = {entry.name: [name for name, _type in entry.inputs] for entry in named}
-        found.append({"key": path.removeprefix("decisions/").removesuffix(".dmn"), "decisions": list(inputs), "inputs": inputs})
+        found.append({"key": reading.decision_key(path), "decisions": list(inputs), "inputs": inputs})
     return found
 
 
@@ -173,52 +155,3 @@ def of_host(session: Session) -> dict[str, Any]:
 def _arguments(service: str) -> list[dict[str, Any]]:
     needed, possible = services.arguments()[service]
     return [{"name": name, "optional": name in possible} for name in (*sorted(needed), *sorted(possible))]
-
-
-def blank(key: str, name: str, name_en: str, kind: str) -> dict[str, bytes]:
-    """Return the files of a procedure that begins with nothing but a start, one task and an end."""
-    values = {"key": key, "name": name, "name_en": name_en, "case_kind": kind, "main": key}
-    manifest = "".join(f"{label} = {_toml(value)}\n" for label, value in values.items()) + "shared = []\nforms = []\n"
-    tomllib.loads(manifest)
-    return {procedures.MANIFEST: manifest.encode(), f"{key}.bpmn": blank_diagram(key, name, name_en)}
-
-
-def _toml(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(letter if letter >= " " and letter != "\x7f" else " " for letter in escaped) + '"'
-
-
-def blank_diagram(process: str, name: str, name_en: str) -> bytes:
-    """Return a diagram with a pool of one lane, a start and an end."""
-    maker = reading.xml((resources.files("bpmn") / "blank.bpmn").read_bytes())
-    for node in maker.iter(etree.Element):
-        for attribute, value in list(node.attrib.items()):
-            node.set(attribute, str(value).replace("PROCESS", process).replace("NAME_EN", name_en).replace("NAME", name))
-        if node.text and "PROCESS" in node.text:
-            node.text = node.text.replace("PROCESS", process)
-    return etree.tostring(maker, xml_declaration=True, encoding="UTF-8", pretty_print=True)
-
-
-def blank_form(key: str, title: str, title_en: str) -> bytes:
-    """Return a form with one field, to be changed."""
-    field = {
-        "type": "textarea",
-        "id": "Field_note",
-        "key": "note",
-        "label": "说明",
-        "validate": {"required": True, "maxLength": 2000},
-        "properties": {"en": "Note", "id": "N"},
-    }
-    section = {"type": "group", "id": "Section_1", "label": title, "components": [field], "properties": {"en": title_en}}
-    ours = {"title": title, "title_en": title_en, "audience": "case", "review": False, "source": "", "rules": []}
-    schema = {"type": "default", "id": key, "schemaVersion": 18, "components": [section], "pingshen": ours}
-    return json.dumps(schema, ensure_ascii=False, indent=1).encode() + b"\n"
-
-
-def blank_table(key: str, name: str) -> bytes:
-    """Return a decision table with one input, one output and one rule, to be changed."""
-    maker = etree.fromstring((resources.files("bpmn") / "blank.dmn").read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))
-    for node in maker.iter(etree.Element):
-        for attribute, value in list(node.attrib.items()):
-            node.set(attribute, str(value).replace("KEY", key).replace("NAME", name))
-    return etree.tostring(maker, xml_declaration=True, encoding="UTF-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import mimetypes
 from pathlib import Path
@@ -22,6 +23,8 @@ from web import errors, guards, identity, jinja, language
 from web.settings import SettingMissing, Settings
 
 DIST = Path(__file__).parent / "static" / "dist"
+COLLECTED = (20_000, 10, 10)
+"""How many objects come to be before the collector looks for circles: reading a large file it would spend a third of the time."""
 MAX_REQUEST_BYTES = 24_000_000
 MAX_PLAIN_FORM_BYTES = 2_000_000
 MAX_FORM_PARTS = 6_000
@@ -79,6 +82,7 @@ def create_app(settings: Settings, sessions: Sessions) -> Application:
     Raises:
         SettingMissing: the database was made for another realm.
     """
+    gc.set_threshold(*COLLECTED)
     app = Application(__name__, static_folder=None)
     app.settings, app.sessions = settings, sessions
     app.config.update(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 from flask_babel import gettext as _
@@ -11,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
 from engine import profiles, vocabulary
-from engine.workflow.versions import Change, Summary
+from engine.workflow.versions import MAX_CHANGES, Change, Summary
 from models import CaseState
 from web import words
 from web.language import either, is_english, joined
@@ -196,50 +195,48 @@ def sentence(change: Change, *, cut: int = 120) -> str:
     }
 
 
-def report(title: str, lines: Sequence[str], summary: Summary) -> dict[str, Any]:
+def report(title: str, lines: Sequence[str], summary: Summary, most: int = MAX_CHANGES) -> dict[str, Any]:
     """Return the written summary as plain text in its order: for whom what changes, then by subject.
 
     Args:
         lines: What stands under the title: procedure, versions, date.
+        most: How many changes are told of each role and subject.
     """
+
+    def told(changes: Sequence[Change]) -> list[str]:
+        more = [_("还有 %(count)s 处没有列出。", count=len(changes) - most)] if len(changes) > most else []
+        return [*map(sentence, changes[:most]), *more]
+
     counts = [_("%(kind)s %(count)s 处", kind=str(KINDS[kind]), count=summary.counts[kind]) for kind in KINDS if summary.counts.get(kind)]
+    is_cut = sum(summary.counts.values()) >= MAX_CHANGES
+    all_told = [_("不同太多，只比较到前 %(count)s 处。", count=MAX_CHANGES)] if is_cut else []
     return {
         "title": title,
-        "lines": [*lines, joined(counts) or _("没有不同。")],
+        "lines": [*lines, joined(counts) or _("没有不同。"), *all_told],
         "english": is_english(),
         "whom_title": _("对谁有什么变化"),
-        "whom": [
-            {"title": words.role_name(role) or role, "lines": [sentence(change) for change in changes]} for role, changes in summary.roles.items()
-        ],
-        "sections": [{"title": str(SECTIONS[key]), "lines": [sentence(change) for change in found]} for key, found in summary.sections.items()],
+        "whom": [{"title": words.role_name(role) or role, "lines": told(changes)} for role, changes in summary.roles.items()],
+        "sections": [{"title": str(SECTIONS[key]), "lines": told(found)} for key, found in summary.sections.items()],
     }
 
 
 def docx(found: Mapping[str, Any]) -> bytes:
     """Return a written summary as a Word document."""
-    import docx as word
     from docx.oxml.ns import qn
 
-    document = word.Document()
+    from web.word_documents import Written
+
+    page = Written(found["title"])
     for style in ("Normal", "Title", "Heading 1", "Heading 2", "List Bullet"):
-        font = document.styles[style].font
-        font.name = "Noto Sans SC"
-        document.styles[style].element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), "SimSun")
-    document.core_properties.title, document.core_properties.author = found["title"], ""
-    document.add_heading(found["title"], 0)
+        page.document.styles[style].font.name = "Noto Sans SC"
+        page.document.styles[style].element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), "SimSun")
+    page.paragraph(found["title"], "Title")
     for line in found["lines"]:
-        document.add_paragraph(line)
+        page.paragraph(line, "Normal")
     if found["whom"]:
-        document.add_heading(found["whom_title"], 1)
+        page.paragraph(found["whom_title"], "Heading1")
     for level, part in [*((2, part) for part in found["whom"]), *((1, part) for part in found["sections"])]:
-        document.add_heading(part["title"], level)
+        page.paragraph(part["title"], f"Heading{level}")
         for line in part["lines"]:
-            document.add_paragraph(_clean(line), style="List Bullet")
-    target = BytesIO()
-    document.save(target)
-    return target.getvalue()
-
-
-def _clean(text: str) -> str:
-    """Leave out what XML cannot hold."""
-    return "".join(letter for letter in text if letter >= " " or letter in "\t\n")
+            page.paragraph(line, "ListBullet")
+    return page.done()

@@ -21,7 +21,9 @@ from engine.passwords import PasswordRefused
 from engine.people import CodeRefused, SignInBlocked, SignInRefused, TwoAdministrators
 from engine.steering import AlreadySigned, Protected, ValueMissing
 from engine.transaction import transaction
+from engine.workflow import UnreadableDiagram, checking
 from models import IncidentKind
+from web import documents
 from web.guards import SignInNeeded, SignInUnfinished
 from web.language import inside, say
 
@@ -125,6 +127,16 @@ def set_up(app: Application) -> None:
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
         return page(413, _("内容太大"), _("一次最多提交 20 MB。请分次上传文件。"))
+
+    @app.errorhandler(documents.TooLong)
+    def too_long(_error: documents.TooLong) -> ResponseReturnValue:
+        return page(413, _("内容太多，排不成一份文件"), _("图形、文字或表格太多。请删去不用的，或分成几张图、几套流程。"))
+
+    @app.errorhandler(UnreadableDiagram)
+    def unreadable(error: UnreadableDiagram) -> ResponseReturnValue:
+        told = checking.unreadable(error, error.file)
+        fields = dict(told.fields)
+        return page(422, _("这张图读不了"), f"{say(told.sentence, fields)} {say(told.mend, fields)}")
 
     @app.errorhandler(StaleDataError)
     def changed_meanwhile(_error: StaleDataError) -> ResponseReturnValue:

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext, pgettext
 
 from engine import codes, vocabulary
-from engine.forms import Field, Form, UnreadableForm, parse
+from engine.forms import Field, Form, readable
 from engine.limits import Limit
 from engine.workflow import reading
 from engine.workflow.outlining import Outline, Step, Way
@@ -60,6 +60,29 @@ JOINS: Mapping[str, Any] = {
     "parallelGateway": _l("等所有分支都办完"),
 }
 NEW_KINDS: Mapping[str, Any] = {key: KINDS[key] for key in ("userTask", "serviceTask", "scriptTask", "businessRuleTask", "callActivity")}
+ARGUMENTS: Mapping[str, Any] = {
+    "advisory": _l("只提供咨询"),
+    "by": _l("谁报的"),
+    "checked_by": _l("复核人"),
+    "code": _l("结论代码"),
+    "due_on": _l("期限"),
+    "into": _l("并入哪个个案"),
+    "item": _l("整改事项"),
+    "late_reason": _l("迟报原因"),
+    "learned_at": _l("得知时间"),
+    "method": _l("接报方式"),
+    "notified_at": _l("通知时间"),
+    "people": _l("哪些人"),
+    "person": _l("哪个人"),
+    "read_back": _l("已复述核对"),
+    "received_at": _l("接报时间"),
+    "redacted_by": _l("脱敏人"),
+    "state": _l("状态"),
+    "to": _l("转给哪个单位"),
+    "trigger": _l("触发情形"),
+    "what": _l("发什么"),
+    "whom": _l("发给谁"),
+}
 SERVICES: Mapping[str, Any] = {
     "admit": _l("声明后让专家打开资料"),
     "check_packet": _l("记下资料已由第二人复核"),
@@ -131,25 +154,14 @@ class Names:
     def of(cls, session: Session, files: Mapping[str, bytes]) -> Names:
         """Collect them."""
         found = cls(files, vocabulary.of_host(session), vocabulary.of_files(files))
-        for path, content in files.items():
-            if path.startswith("forms/"):
-                try:
-                    found.forms[path[6:-5]] = parse(content)
-                except UnreadableForm:
-                    continue
+        found.forms = readable(files)
         found.process_files = {entry["id"]: entry["file"] for entry in found.own["processes"]}
         found.answers = dict(found._answers())
         return found
 
     def _answers(self) -> Iterator[tuple[str, tuple[Field, str]]]:
         """Yield the variables that are an answer of a form, with its field."""
-        for path, content in self.files.items():
-            if not path.endswith(".bpmn"):
-                continue
-            try:
-                root = reading.xml(content, path)
-            except reading.UnreadableDiagram:
-                continue
+        for _path, root in reading.diagrams(self.files):
             for node in root.iter(f"{{{reading.BPMN}}}userTask"):
                 for task in reading.extensions(node, "task")[:1]:
                     form = self.forms.get(task.get("form", ""))
@@ -247,6 +259,11 @@ def service(name: str) -> str:
     return f"{SERVICES[name]} · {name}" if name in SERVICES else name
 
 
+def argument(name: str) -> str:
+    """Return what a service is given under a name, with the name."""
+    return f"{ARGUMENTS[name]} · {name}" if name in ARGUMENTS else name
+
+
 def title(step: Step) -> str:
     """Return what a step is called; one without a name by what it is."""
     name = either(step.name, step.values.get("name_en"))
@@ -289,7 +306,7 @@ def facts(step: Step, names: Names, lanes: Mapping[str, str]) -> list[Fact]:
     if values.get("service"):
         say_(_("系统做什么"), service(values["service"]))
     for name, expression in values.get("arguments", ()):
-        say_(name, expression, is_code=True)
+        say_(argument(name), expression, is_code=True)
     for name, expression in values.get("sets", ()):
         say_(_("算出 %(name)s", name=name), expression, is_code=True)
     if values.get("table"):

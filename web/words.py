@@ -419,6 +419,7 @@ VALUE_WORDS: Mapping[str, Any] = {
     "associate_chief": _l("副主任医师"),
     "chief": _l("主任医师"),
     "obstetrics": _l("产科"),
+    "planned": _l("计划内外"),
 }
 
 

@@ -13,7 +13,7 @@ an expression is a `FeelError`; no text of an expression is ever run as Python. 
 
 from engine.feel import decisions
 from engine.feel.decisions import Model
-from engine.feel.environment import Calendar, Environment, Hits, Limits
+from engine.feel.environment import Calendar, Environment, Hits, Limits, Purse
 from engine.feel.errors import (
     DecisionFailed,
     EnvironmentIncomplete,
@@ -65,6 +65,7 @@ __all__ = [
     "NotPlain",
     "NullExplained",
     "NumberNotFinite",
+    "Purse",
     "Range",
     "Reason",
     "TextNotAllowed",

@@ -40,8 +40,10 @@ MAX_IMPORTS = 20
 """Models that import each other in a row."""
 _SERVICE_STEPS = 30
 """What a call of a decision service costs besides what it decides."""
-MAX_NODES = 50_000
-"""Nodes of all expressions of one model."""
+MAX_NODES, MAX_CHARACTERS = 50_000, 300_000
+"""Nodes of all expressions of one model, and the characters that they are read from."""
+MAX_ALL_XML = 1_500_000
+"""Bytes of all models that are read together."""
 
 
 def read(xml: bytes, imports: Iterable["Model"] = ()) -> "Model":
@@ -70,13 +72,17 @@ def read_all(files: Mapping[str, bytes]) -> dict[str, "Model | ModelRefused"]:
     return dict(_read_all(tuple(files.items())))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=3)
 def _read_all(files: tuple[tuple[str, bytes], ...]) -> Mapping[str, "Model | ModelRefused"]:
     """Read models once: the checks, the tables' own and the engine ask for the same, and models never change."""
     found: dict[str, Model | ModelRefused] = {}
     read_in: dict[str, dmn.Definitions] = {}
+    size = 0
     for name, xml in files:
+        size += len(xml)
         try:
+            if size > MAX_ALL_XML:
+                raise ModelRefused(f"the models together are larger than {MAX_ALL_XML} bytes")
             read_in[name] = dmn.read_xml(xml)
         except ModelRefused as error:
             found[name] = error
@@ -247,7 +253,7 @@ class Model:
             self.imports[name] = imports[namespace]
         self._problems: list[FeelError] = []
         self._unknown_types: set[str] = set()
-        self.size = 0
+        self.size = self.characters = 0
         self._definitions = {item.name: item for item in definitions.items}
         self._types: dict[tuple[str, bool], Type | None] = {}
         self.member_names = self._collect_names(definitions)
@@ -365,6 +371,8 @@ class Model:
             where = Place(error.expression or "", error.start or 0, error.end or 0, error.decision)
             session.run.note(FAILED, where, "{}", error.message)
             return None
+        finally:
+            session.run.settle()
 
     # Types
 
@@ -574,6 +582,8 @@ class BoxCompiler(Compiler):
     def parsed(self, text: str, parse: Callable[..., parser.Node]) -> Code:
         """Compile a text with the names that are in scope here; one that is not FEEL fails when it is used."""
         outer, self.text = self.text, text
+        self.model.characters += len(text)
+        self.measure()
         variables = self.root_names.union(*(frame.names for frame in self.frames))
         try:
             code = self.compile(parse(text, variables, self.model.member_names))
@@ -582,13 +592,18 @@ class BoxCompiler(Compiler):
         except FeelError as error:
             code = self.failing(error)
         self.text = outer
-        if self.model.size + self.size > MAX_NODES:
-            raise ModelRefused("the expressions of the model are too large", decision=self.decision)
+        self.measure()
         return code
+
+    def measure(self) -> None:
+        """Refuse a model that has grown too large."""
+        if self.model.size + self.size > MAX_NODES or self.model.characters > MAX_CHARACTERS:
+            raise ModelRefused("the expressions of the model are too large", decision=self.decision)
 
     def failing(self, error: FeelError) -> Code:
         """Remember a problem and return what raises it."""
         error.decision = self.decision
+        error.__traceback__ = error.__context__ = None  # they hold the whole way to it, a thousand calls deep
         self.problems.append(error)
         kind_of, message, place = type(error), error.message, (error.expression, error.start, error.end)
 
@@ -800,15 +815,20 @@ class BoxCompiler(Compiler):
             code = self.softened(self.typed(self.expression(text), each.expression.type, text))
             self.frames.append(Frame(["?"]))
             allowed = None if each.values is None else self.cell(each.values)
+            cell_of = self.alike(self.cell)
             for (tests, _), (cells, _) in zip(rules, box.rules, strict=True):
                 if cells[column] not in ("", "-"):
-                    tests.append((column, self.cell(cells[column])))
+                    tests.append((column, cell_of(cells[column])))
             self.frames.pop()
             inputs.append((code, allowed, text))
         for column, output in enumerate(box.outputs):
+
+            def result(text: str, wanted: str | None = output.type) -> Code:
+                return self.softened(self.typed(self.softened(self.expression(text)), wanted, text))
+
+            result_of = self.alike(result)
             for (_, results), (_, cells) in zip(rules, box.rules, strict=True):
-                text = cells[column]
-                results.append(self.softened(self.typed(self.softened(self.expression(text)), output.type, text)))
+                results.append(result_of(cells[column]))
         orders = [self.order(output.values) for output in box.outputs]
         defaults = [None if output.default is None else self.expression(output.default) for output in box.outputs]
         names = [output.name for output in box.outputs]
@@ -824,6 +844,24 @@ class BoxCompiler(Compiler):
             self.size - before + 1,
         )
         return table.decide
+
+    def alike(self, compile_one: Callable[[str], Code]) -> Callable[[str], Code]:
+        """Return what compiles the cells of a column, those that say the same once; a cell that is not FEEL is told each time."""
+        known: dict[str, tuple[Code, int]] = {}
+
+        def compiled(text: str) -> Code:
+            if text in known:
+                code, size = known[text]
+                self.size += size
+                self.measure()
+                return code
+            before, problems = self.size, len(self.problems)
+            code = compile_one(text)
+            if len(self.problems) == problems:
+                known[text] = code, self.size - before
+            return code
+
+        return compiled
 
     def order(self, values: str | None) -> Code | None:
         """Compile the values of an output, in order of priority."""

@@ -7,11 +7,14 @@ from typing import TypeAlias, TypeVar, dataclass_transform
 
 from lxml import etree
 
+from engine.feel import xml_texts
 from engine.feel.errors import ModelRefused
 from engine.feel.parser import clean_name
 
 MAX_XML = 1_000_000
 """Bytes of one model."""
+MAX_TAGS, MAX_ATTRIBUTES = 90_000, 120_000
+"""Opening and closing tags, and attributes, of one model: a table of 4,000 rules and four columns has 72,000 tags."""
 MAX_NAME = 150
 """Characters of a name."""
 MAX_ELEMENTS = 2_000
@@ -249,6 +252,10 @@ def parse_xml(xml: bytes) -> etree._Element:
     """
     if len(xml) > MAX_XML:
         raise ModelRefused(f"the model is larger than {MAX_XML} bytes")
+    if not xml_texts.is_countable(xml):
+        raise ModelRefused("the encoding is not one of those that are read here; save it as UTF-8")
+    if xml.count(b"<") > MAX_TAGS or xml.count(b"=") > MAX_ATTRIBUTES:
+        raise ModelRefused(f"the model has more than {MAX_TAGS} tags or {MAX_ATTRIBUTES} attributes")
     try:
         root = etree.fromstring(xml, _xml_parser())
     except (etree.XMLSyntaxError, ValueError) as error:

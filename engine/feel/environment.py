@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,16 @@ class Limits:
     """Function calls within each other."""
 
 
+class Purse:
+    """What several evaluations may do together, each within its own limits."""
+
+    __slots__ = ("pattern_seconds", "steps")
+
+    def __init__(self, steps: int, pattern_seconds: float) -> None:
+        self.steps = steps
+        self.pattern_seconds = pattern_seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What every expression of one command sees besides its own variables.
@@ -43,6 +54,7 @@ class Environment:
             `from_wire` gives them and returns what `to_wire` accepts; a parameter `from_date` is named `from date`.
         names: More variables in wire form, such as the values of a profile; an expression's own variables win.
         limits: The budget.
+        purse: What all evaluations with it may do together; None sets them no bound.
 
     Raises:
         ValueError: `now` is naive, the zone is unknown, or the name of a function holds a keyword or symbol.
@@ -54,6 +66,7 @@ class Environment:
     functions: Mapping[str, Callable[..., object]] = field(default_factory=dict)
     names: Mapping[str, Wire] = field(default_factory=dict)
     limits: Limits = Limits()
+    purse: Purse | None = field(default=None, repr=False, compare=False)
     zone_name: str = field(init=False, repr=False)
     local_now: DateTime = field(init=False, repr=False, compare=False)
 
@@ -63,24 +76,37 @@ class Environment:
         name = self.zone.key if isinstance(self.zone, ZoneInfo) else self.zone
         if not isinstance(name, str) or not temporal.is_zone(name):
             raise ValueError("the zone is unknown")
-        local = temporal.in_zone(temporal.from_datetime(self.now).instant, name)
-        assert local is not None
         unreadable = [name for name in self.functions if not is_plain(name)]
         if unreadable:
             raise ValueError(f"no expression could call the function {unreadable[0]!r}")
         object.__setattr__(self, "zone_name", name)
-        object.__setattr__(self, "local_now", local)
+        object.__setattr__(self, "local_now", _local(self.now, name))
 
-    def at(self, now: datetime, names: Mapping[str, Wire]) -> "Environment":
-        """Return the same environment at another instant with other variables: what was looked at once is not looked at again."""
-        found = object.__new__(Environment)
-        for name in self.__dataclass_fields__:
-            object.__setattr__(found, name, getattr(self, name))
-        local = temporal.in_zone(temporal.from_datetime(now).instant, self.zone_name)
-        assert local is not None
-        for name, value in (("now", now), ("names", names), ("local_now", local)):
-            object.__setattr__(found, name, value)
+    def at(self, now: datetime, names: Mapping[str, Wire], purse: Purse | None = None) -> "Environment":
+        """Return the same environment at another instant with other variables: what was looked at once is not looked at again.
+
+        Args:
+            purse: Another one; without it, the same.
+        """
+        found, put = object.__new__(Environment), object.__setattr__
+        put(found, "now", now)
+        put(found, "zone", self.zone)
+        put(found, "calendar", self.calendar)
+        put(found, "functions", self.functions)
+        put(found, "names", names)
+        put(found, "limits", self.limits)
+        put(found, "purse", purse or self.purse)
+        put(found, "zone_name", self.zone_name)
+        put(found, "local_now", _local(now, self.zone_name))
         return found
+
+
+@lru_cache(maxsize=256)
+def _local(now: datetime, zone_name: str) -> DateTime:
+    """Return an instant as a zone's clocks show it; two walks of a case, one after the other, have the same instants."""
+    local = temporal.in_zone(temporal.from_datetime(now).instant, zone_name)
+    assert local is not None
+    return local
 
 
 class Hits(NamedTuple):
@@ -110,7 +136,7 @@ class Run:
         hits: Where decision tables tell which of their rules matched; None when nobody asks.
     """
 
-    __slots__ = ("calls", "environment", "hits", "pattern_seconds", "place", "reasons", "steps", "strict")
+    __slots__ = ("begun", "calls", "environment", "hits", "pattern_seconds", "place", "reasons", "steps", "strict")
 
     MAX_REASONS = 50
     MAX_HITS = 200
@@ -122,9 +148,20 @@ class Run:
         self.steps = limits.steps
         self.calls = limits.calls
         self.pattern_seconds = limits.pattern_seconds
+        purse = environment.purse
+        if purse is not None:
+            self.steps, self.pattern_seconds = min(self.steps, purse.steps), min(self.pattern_seconds, purse.pattern_seconds)
+        self.begun = self.steps, self.pattern_seconds
         self.reasons = reasons
         self.place = NOWHERE
         self.hits: list[Hits] | None = None
+
+    def settle(self) -> None:
+        """Take from the purse what was spent."""
+        purse = self.environment.purse
+        if purse is not None:
+            purse.steps -= self.begun[0] - max(0, self.steps)
+            purse.pattern_seconds -= self.begun[1] - max(0.0, self.pattern_seconds)
 
     def spend(self, steps: int) -> None:
         """Take steps from the budget.

@@ -44,6 +44,7 @@ __all__ = [
 ]
 MAX_DEPTH = 800
 NEVER_YEAR = 5000
+_OPEN = (TaskState.READY, TaskState.WAITING)
 State = Mapping[str, bytes]
 
 
@@ -143,7 +144,7 @@ def complete(specification: Specification, state: State, task_id: UUID, names: M
         task = _find(workflow, task_id)
         if task is None or task._state != TaskState.READY or not task.task_spec.manual:
             raise NotOpen
-        _finish(task, specification.elements[task.task_spec.bpmn_id], names, environment)
+        _finish(task, specification.elements[task.task_spec.bpmn_id], names, engine.environment_of_command)
 
     return _command(specification, _loader(specification, state, engine), engine, environment, state, act, names, task_id)
 
@@ -290,10 +291,13 @@ def _view(workflow: library.Workflow) -> _View:
     view = _View()
     for scope in workflow.scopes():
         for task in scope.tasks.values():
+            state = task._state
+            if state not in _OPEN:
+                continue
             spec = task.task_spec
-            if task._state == TaskState.READY and spec.manual:
+            if state == TaskState.READY and spec.manual:
                 view.items[task.id] = task
-            elif task._state == TaskState.WAITING and isinstance(spec, CatchingEvent):
+            elif state == TaskState.WAITING and isinstance(spec, CatchingEvent):
                 value = task.internal_data.get("event_value")
                 due_at = datetime.fromisoformat(value) if isinstance(value, str) else None
                 if due_at is not None and due_at.year < NEVER_YEAR:
@@ -305,10 +309,12 @@ def _view(workflow: library.Workflow) -> _View:
 
 
 def _item(task: Any) -> Item:
-    if task.depth > MAX_DEPTH:
+    scope, depth, above = task.workflow, 0, task._parent
+    while above is not None:
+        depth, above = depth + 1, scope.tasks[above]._parent
+    if depth > MAX_DEPTH:
         raise WorkflowFailed("the diagram has been walked too many times in one go", task.task_spec.bpmn_id)
     path: list[str] = []
-    scope = task.workflow
     while scope.parent_task_id is not None:
         parent = scope.top_workflow.get_task_from_id(scope.parent_task_id)
         path.append(parent.task_spec.bpmn_id)

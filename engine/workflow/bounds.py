@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from engine import forms
+from engine.feel import xml_texts
 
 MAX_BYTES = 2_000_000
 """Bytes of one file."""
@@ -19,7 +21,7 @@ MAX_SCENARIO = 200_000
 MAX_DOTTED = 100_000
 """The squares of the full stops in each line, together: what the longest dotted keys of a scenario may cost."""
 MAX_TOML_DEPTH = 40
-MAX_FORM = 400_000
+MAX_FORM = forms.MAX_BYTES
 MAX_TAGS = 40_000
 """Opening and closing tags of one diagram: a tree costs fifty times its text."""
 MAX_ALL_TAGS = 60_000
@@ -35,13 +37,10 @@ MAX_EXPRESSIONS = 120_000
 """Characters of all expressions of a procedure that are compiled in one check."""
 MAX_COMPONENTS = 1_200
 """Components of one form."""
-MAX_ALL_COMPONENTS = 5_000
+MAX_ALL_COMPONENTS = forms.MAX_ALL_COMPONENTS
 MAX_VARIABLES = 1_500
 """Places of a procedure that set a variable."""
 MAX_COMPLAINTS = 400
-
-_ENCODINGS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "latin1", "gb18030", "gbk", "gb2312"})
-_DECLARED = re.compile(rb"""\A<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
 
 
 def unfit(content: bytes) -> str | None:
@@ -51,11 +50,9 @@ def unfit(content: bytes) -> str | None:
     """
     if len(content) > MAX_BYTES:
         return "too_large"
-    head = content[:400].replace(b"\x00", b"").removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip()
-    if not head.startswith(b"<"):
+    if not xml_texts.is_xml(content):
         return "not_xml"
-    declared = _DECLARED.match(head)
-    if declared is not None and declared[1].decode().lower() not in _ENCODINGS:
+    if not xml_texts.is_countable(content):
         return "encoding"
     if content.count(b"<") > MAX_TAGS or content.count(b"=") > MAX_ATTRIBUTES:
         return "too_many_parts"

@@ -22,7 +22,7 @@ from engine.errors import N_
 from engine.permissions import PERMISSIONS, Permission
 from engine.workflow import bounds, elsewhere, flows, form_checks, kinds, library, reading
 from engine.workflow.flows import GATEWAYS, PARTS, Scope
-from engine.workflow.reading import BPMN, FLOW_NODES, PS, UnreadableDiagram, extensions, local
+from engine.workflow.reading import BPMN, FLOW_NODES, PS, UnreadableDiagram, extensions, local, placed
 from engine.workflow.rules import RULES
 from models import FINAL_STATES, CaseKind, CaseState, ProcedureFile, Role, WorkItem
 
@@ -36,6 +36,15 @@ EVENTS = {
 }
 UNSUPPORTED = frozenset({"complexGateway", "adHocSubProcess", "transaction", "sendTask", "receiveTask", "task", "manualTask"})
 TO_USER_TASK = frozenset({"task", "manualTask", "receiveTask"})
+DATA_PARTS = ("ioSpecification", "dataInputAssociation", "dataOutputAssociation")
+PERFORMERS = ("potentialOwner", "humanPerformer", "performer", "resourceRole")
+# What the standard runs or shows elsewhere than in a process.
+NOT_RUN = frozenset(
+    {
+        "choreography", "choreographyTask", "subChoreography", "callChoreography", "globalChoreographyTask", "conversation", "subConversation",
+        "callConversation", "globalConversation", "globalTask", "globalUserTask", "globalManualTask", "globalScriptTask", "globalBusinessRuleTask",
+    }
+)  # fmt: skip
 ACTIVITIES = (
     frozenset({"userTask", "serviceTask", "scriptTask", "businessRuleTask", "callActivity", "task", "manualTask", "sendTask", "receiveTask"}) | PARTS
 )
@@ -185,7 +194,7 @@ class _Diagram:
 
 
 def _diagram(path: str, content: bytes) -> _Diagram | Complaint:
-    if len(content) <= 100_000 and content.count(b"<") <= 3_000:
+    if len(content) <= 60_000 and content.count(b"<") <= 1_500 and content.count(b"=") <= 4_000:
         return _kept(path, content)
     return _judged(path, content)
 
@@ -199,7 +208,7 @@ def _judged(path: str, content: bytes) -> _Diagram | Complaint:
     try:
         root = reading.xml(content, path)
     except UnreadableDiagram as error:
-        return _unreadable(error, path)
+        return unreadable(error, path)
     count = sum(1 for _ in root.iter(*_FLOW_TAGS))
     if count > bounds.MAX_ELEMENTS:
         return _Diagram(path, root, (), count, (complaint("too_many_elements", path, most=bounds.MAX_ELEMENTS),))
@@ -208,7 +217,8 @@ def _judged(path: str, content: bytes) -> _Diagram | Complaint:
     return _Diagram(path, root, found, count, told)
 
 
-def _unreadable(error: UnreadableDiagram, path: str) -> Complaint:
+def unreadable(error: UnreadableDiagram, path: str) -> Complaint:
+    """Return what there is to say of a diagram that cannot be read."""
     code = error.reason if error.reason in RULES else "unreadable"
     most = {"nested": bounds.MAX_NESTING, "too_many_elements": bounds.MAX_ELEMENTS, "too_many_elements_in_all": bounds.MAX_ALL_ELEMENTS}
     return complaint(code, error.file or path, error.element, error.line, reason=error.reason, most=most.get(code, ""))
@@ -238,16 +248,16 @@ def _drawn(root: etree._Element, path: str, found: tuple[Scope, ...]) -> Iterato
             yield _at(node, path, "message_flow", {"kind": "remove"})
         elif kind in ("correlationProperty", "correlationKey", "correlationSubscription"):
             yield _at(node, path, "correlation")
-        elif kind in ("dataStore", "ioSpecification", "dataInputAssociation", "dataOutputAssociation"):
-            owner = node if kind == "dataStore" else _owner(node)
-            yield _at(owner, path, "data_unsupported", {"kind": "remove_parts", "names": [kind]} if kind != "dataStore" else {"kind": "remove"})
-        elif kind in ("potentialOwner", "humanPerformer", "performer", "resourceRole"):
-            yield _at(_owner(node), path, "resources", {"kind": "remove_parts", "names": [kind]})
+        elif kind == "dataStore":
+            yield _at(node, path, "data_unsupported", {"kind": "remove"})
+        elif kind in NOT_RUN:
+            yield _at(node, path, "not_run", kind=kind)
         elif kind == "lane":
             for reference in node.findall(f"{_B}flowNodeRef"):
                 if (reference.text or "").strip() not in everything:
                     yield _at(node, path, "lane_names_nothing", {"kind": "tidy_lane"}, id=(reference.text or "").strip())
         yield from _settings(node, path)
+    yield from _parts(root, path)
     processes = root.findall(f"{_B}process")
     if not processes:
         yield complaint("no_process", path)
@@ -266,6 +276,18 @@ def _drawn(root: etree._Element, path: str, found: tuple[Scope, ...]) -> Iterato
         if depth >= bounds.MAX_NESTING:
             yield _at(scope.drawn, path, "nested", most=bounds.MAX_NESTING)
         yield from _scope(scope, path)
+
+
+def _parts(root: etree._Element, path: str) -> Iterator[Complaint]:
+    """Tell once at each element of the parts in it that do nothing here: data handed over, people named."""
+    for code, tags in (("data_unsupported", DATA_PARTS), ("resources", PERFORMERS)):
+        found: dict[etree._Element, list[str]] = {}
+        for node in root.iter(*(f"{_B}{tag}" for tag in tags)):
+            names = found.setdefault(_owner(node), [])
+            if local(node) not in names:
+                names.append(local(node))
+        for owner, names in found.items():
+            yield _at(owner, path, code, {"kind": "remove_parts", "names": names})
 
 
 def _owner(node: etree._Element) -> etree._Element:
@@ -297,7 +319,7 @@ def _settings(node: etree._Element, path: str) -> Iterator[Complaint]:
                 yield _at(node, path, "script", {"kind": "remove_foreign"})
             foreign.append(tag.localname)
     if foreign:
-        yield _at(node, path, "foreign_setting", {"kind": "remove_foreign"}, name=", ".join(dict.fromkeys(foreign))[:80])
+        yield _at(placed(node), path, "foreign_setting", {"kind": "remove_foreign"}, name=", ".join(dict.fromkeys(foreign))[:80])
     for wrong in dict.fromkeys(unknown):
         yield _at(node, path, "unknown_property", name=wrong)
 
@@ -351,6 +373,9 @@ def _node(node: etree._Element, path: str, kind: str, everything: Collection[str
         yield _at(node, path, "unsupported", {"kind": "to_user_task"} if kind in TO_USER_TASK else None, kind=kind)
     if node.get("isForCompensation") == "true":
         yield _at(node, path, "compensation")
+    for name in ("startQuantity", "completionQuantity"):
+        if node.get(name, "1").strip() != "1":
+            yield _at(node, path, "value_ignored", name=name, value=node.get(name))
     if kind == "subProcess" and node.get("triggeredByEvent") == "true":
         yield _at(node, path, "event_subprocess")
     if kind in EVENTS:
@@ -403,7 +428,7 @@ def _event(node: etree._Element, path: str, kind: str) -> Iterator[Complaint]:
         yield _at(node, path, "several_definitions")
     if kind == "intermediateCatchEvent" and not definitions:
         yield _at(node, path, "catch_nothing")
-    if kind == "startEvent" and definitions and local(definitions[0])[: -len("EventDefinition")] in EVENTS[kind]:
+    if kind == "startEvent" and definitions and local(definitions[0])[: -len("EventDefinition")] in EVENTS[kind] and not _is_aside(node.getparent()):
         yield _at(node, path, "start_waits")
 
 
@@ -454,6 +479,8 @@ def days_of(text: str) -> float:
 
 def _several(node: etree._Element, several: etree._Element, path: str) -> Iterator[Complaint]:
     collection, count = several.find(f"{_B}loopDataInputRef"), several.find(f"{_B}loopCardinality")
+    if several.get("behavior", "All") != "All":
+        yield _at(node, path, "value_ignored", name="behavior", value=several.get("behavior"))
     if collection is None and count is None:
         yield _at(node, path, "several_of_what")
     if collection is not None and count is not None:
@@ -475,18 +502,27 @@ def _several(node: etree._Element, several: etree._Element, path: str) -> Iterat
         yield _at(node, path, "completion_at_once", {"kind": "remove_parts", "names": ["completionCondition"]})
 
 
+def _is_aside(node: etree._Element | None) -> bool:
+    """Tell whether no flow leads to an element by its nature: it is told of as such, not that it has no flows."""
+    if node is None or (local(node) == "boundaryEvent" and node.find(f"{_B}compensateEventDefinition") is not None):
+        return node is not None
+    return node.get("triggeredByEvent") == "true" or node.get("isForCompensation") == "true"
+
+
 def _scope(scope: Scope, path: str) -> Iterator[Complaint]:
     for flow in scope.dangling:
         yield _at(flow, path, "dangling_flow", {"kind": "remove"})
-    if len(scope.starts) != 1:
+    is_ordered = local(scope.drawn) != "adHocSubProcess"  # its steps need neither beginning nor end
+    if is_ordered and len(scope.starts) != 1:
         yield _at(scope.drawn, path, "one_start")
-    if not scope.ends:
+    if is_ordered and not scope.ends:
         yield _at(scope.drawn, path, "no_end")
     for identifier, node in scope.nodes.items():
         kind, out, coming = scope.kinds[identifier], scope.ahead.get(identifier, []), scope.inward.get(identifier, [])
-        if scope.starts and identifier not in scope.reached:
+        is_loose = not is_ordered or _is_aside(node)
+        if scope.starts and identifier not in scope.reached and not is_loose:
             yield _at(node, path, "unreachable", {"kind": "remove"})
-        if not out and kind != "endEvent":
+        if not out and kind != "endEvent" and not is_loose:
             yield _at(node, path, "dead_end", {"kind": "add_end"})
         if len(out) > 1 and kind not in GATEWAYS and kind != "startEvent":
             conditional = any(flow.condition for flow in out)
@@ -708,7 +744,7 @@ class _Judge:
             for lane in diagram.root.iter(f"{_B}lane"):
                 if (lane.get("id") or "").split(".")[0] not in ROLES and lane.find(f"{_B}childLaneSet") is None:
                     yield _at(lane, path, "unknown_role", {"kind": "lane_role", "choices": sorted(WORKERS)}, id=lane.get("id") or "")
-            lanes = {id(process): reading._lanes(process) for process in diagram.root.findall(f"{_B}process")}
+            lanes = {id(process): reading.lanes_of(process) for process in diagram.root.findall(f"{_B}process")}
             for scope in diagram.scopes:
                 process = next((parent for parent in (scope.drawn, *scope.drawn.iterancestors()) if id(parent) in lanes), scope.drawn)
                 for identifier, node in scope.nodes.items():
@@ -841,10 +877,10 @@ class _Judge:
                 yield _at(node, path, "message_from_nobody", name=name)
             elif what == "message" and not catches and name not in caught:
                 yield _at(node, path, "message_unheard", name=name)
-            elif what in ("error", "escalation") and catches:
+            elif what in ("error", "escalation") and kind == "boundaryEvent":
                 if not self._throws(node.get("attachedToRef", ""), scope, what, name, names):
                     yield _at(node, path, "error_never_comes", name=name or what)
-            elif what in ("error", "escalation") and not self._hears(scope, what, name, names):
+            elif what in ("error", "escalation") and not catches and not self._hears(scope, what, name, names):
                 yield _at(node, path, "error_unheard", name=name or what)
 
     def _throws(self, host: str, scope: Scope, what: str, name: str, names: Mapping[tuple[str, str, str], str]) -> bool:
@@ -1052,7 +1088,7 @@ def _tried(files: tuple[tuple[str, bytes], ...], main: str) -> tuple[Complaint, 
     try:
         specification = reading.read(dict(files), main)
     except UnreadableDiagram as error:
-        return (_unreadable(error, error.file),)
+        return (unreadable(error, error.file),)
     found = []
     for name, spec in {main: specification.spec, **specification.parts}.items():
         with library.at(datetime.now(UTC)):

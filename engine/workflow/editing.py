@@ -720,6 +720,32 @@ class Edit:
                 self.drop(node)
         return gone
 
+    def drop_lost(self, scope: etree._Element, before: set[str]) -> dict[str, Box | None]:
+        """Take away the steps to which nothing leads any more, and gateways that they leave with nothing to part or meet.
+
+        Args:
+            before: The nodes to which something led.
+
+        Returns:
+            What is gone, with its box.
+
+        Raises:
+            EditRefused: nothing leads to an end any more.
+        """
+        gone: dict[str, Box | None] = {}
+        while lost := [name for name in sorted(before - self.reached(scope)) if name in self.nodes and self.scope(self.nodes[name]) is scope]:
+            for name in lost:
+                if name not in self.nodes:
+                    continue  # gone with the step on which it sat
+                gone[name] = self.picture.boxes.get(name)
+                for way in [*self.into(name), *self.out(name)]:
+                    self.cut(way)
+                self.drop(self.nodes[name])
+        gone |= self.melt(scope)
+        if not any(local(self.nodes[name]) == "endEvent" for name in self.reached(scope)):
+            raise EditRefused(N_("删掉以后就没有路走到结束了。"))
+        return gone
+
     def branch(self, gate: etree._Element, branch: Branch, goal: str) -> str:
         """Draw a way out of a gateway; return the element that is new on it."""
         scope = self.scope(gate)

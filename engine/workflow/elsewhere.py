@@ -19,7 +19,7 @@ _HARMLESS = frozenset(
     {
         "historyTimeToLive", "versionTag", "isStartableInTasklist", "diagramRelationId", "modelerTemplate", "modelerTemplateVersion",
         "modelerTemplateIcon", "asyncBefore", "asyncAfter", "exclusive", "async", "jobPriority", "taskPriority", "priority", "selectable",
-        "packageName", "version", "adHoc", "metaData", "userTask",
+        "packageName", "version", "adHoc", "metaData", "userTask", "bgcolor", "bordercolor", "color", "fontcolor", "fontsize", "erefname",
     }
 )  # fmt: skip
 _COUNTS = {
@@ -33,6 +33,14 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<string>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<name>[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*)|(?P<operator>==|!=|<=|>=|&&|\|\||[-+*/<>()!?:]))"
 )
+_MACHINE = re.compile(
+    r"(?i)(^|[-_])(sid|id)?[-_]?[0-9a-f]{8}[-_]?[0-9a-f]{4}|^(Activity|Event|Gateway|Flow|SequenceFlow|Task|Lane|Participant)_[0-9a-z]{5,}$"
+)
+
+
+def is_machine_made(identifier: str) -> bool:
+    """Tell whether an id was drawn by lot, so that it says nothing to a reader."""
+    return _MACHINE.search(identifier) is not None
 
 
 def is_setting(space: str, name: str) -> bool:
@@ -51,6 +59,11 @@ def snake(text: str) -> str:
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", text[:200])
     words = re.sub(r"[^a-z0-9]+", "_", words.lower())[:60].strip("_")
     return words if re.match(r"[a-z]", words) else f"step_{words}"[:60].rstrip("_")
+
+
+def beside(identifier: str, kind: str) -> str:
+    """Return what something made beside an element is called after: its id, or its kind where a machine made the id."""
+    return snake(re.sub(r"^.*}", "", kind) if is_machine_made(identifier) else identifier)
 
 
 def free(wanted: str, taken: Collection[str]) -> str:

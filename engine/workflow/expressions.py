@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,8 @@ from engine.feel.values import check_key
 
 NEVER = "9999-12-31T00:00:00+00:00"
 MAX_INSTANCES = 100
+MAX_STEPS, MAX_PATTERN_SECONDS = 200_000, 0.4
+"""What all expressions of one command may do together."""
 _DURATION = re.compile(r"P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?\Z")
 
@@ -47,6 +50,7 @@ class FeelEngine:
 
     def __post_init__(self) -> None:
         self.environment = _Environment(self)
+        self.environment_of_command = budgeted(self.environment_of_command)
 
     def value(self, text: str, data: Mapping[str, Any]) -> Any:
         """Evaluate an expression over wire values.
@@ -59,7 +63,7 @@ class FeelEngine:
     def evaluate(self, task: Any, expression: str, external_context: Mapping[str, Any] | None = None) -> Any:
         """Answer the library for a condition, a timer, a cardinality or a payload."""
         try:
-            data = {**(external_context or {}), **task.data}
+            data = {**external_context, **task.data} if external_context else task.data
             timer = _timer_of(task, expression)
             if timer is not None:
                 return self._timer(timer, expression, data)
@@ -81,7 +85,7 @@ class FeelEngine:
         try:
             if not isinstance(task.task_spec, ScriptTask):
                 raise feel.FeelError("scripts are not supported", expression=script)
-            content = json.loads(script)
+            content = _script(script)
             if "set" in content:
                 task.data.update(feel.script(content["set"], task.data, self.environment_of_command))
             elif "decision" in content:
@@ -136,6 +140,18 @@ class FeelEngine:
             raise feel.FeelError("the timer needs a date", expression=text)
         zone = ZoneInfo(self.environment_of_command.zone_name)
         return (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC).isoformat()
+
+
+def budgeted(environment: feel.Environment) -> feel.Environment:
+    """Return an environment whose expressions together may do no more than those of one command: a diagram may have thousands."""
+    return environment.at(environment.now, environment.names, feel.Purse(MAX_STEPS, MAX_PATTERN_SECONDS))
+
+
+@lru_cache(maxsize=1024)
+def _script(text: str) -> Mapping[str, Any]:
+    """Return what `reading` wrote down for a script, a decision or a service; the texts are those of the diagrams alone."""
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,10 +74,36 @@ def _judged(path: str, content: bytes, values: frozenset[str] | None) -> tuple[f
         schema = json.loads(content)
         told = list(_told(form, path[6:-5], schema, values))
     except forms.UnreadableForm as error:
-        return None, [Told("form_unreadable", {"reason": str(error)})]
+        return None, list(itertools.islice(_unfit(content), 200)) or [Told("form_unreadable", {"reason": str(error)})]
     except (RecursionError, TypeError, ValueError, AttributeError, KeyError, ArithmeticError) as error:
         return None, [Told("form_unreadable", {"reason": type(error).__name__})]
     return form, tuple(told[:200])
+
+
+def _unfit(content: bytes) -> Iterator[Told]:
+    """Tell of each thing in a form from elsewhere that a form has not here."""
+    try:
+        schema = json.loads(content) if forms.is_small(content) else None
+    except (RecursionError, ValueError):
+        return
+    if not isinstance(schema, dict) or not isinstance(schema.get("components"), list):
+        return
+    if not isinstance(schema.get("pingshen"), dict):
+        yield Told("form_foreign")
+    todo = [(component, 0) for component in reversed(schema["components"])]
+    while todo:
+        component, depth = todo.pop()
+        if not isinstance(component, dict) or depth > forms.MAX_DEPTH:
+            continue
+        kind, key = str(component.get("type")), str(component.get("key") or "")
+        name = str(component.get("label") or key or component.get("id") or kind)
+        if kind not in forms.INPUTS | forms.SHOWN | forms.NESTED:
+            yield Told("form_component", {"field": name, "kind": kind})
+        elif kind in forms.INPUTS and (not forms.KEY.match(key) or (key in forms.RESERVED and key != "person")):
+            yield Told("form_field_name", {"field": key or name})
+        inner = component.get("components")
+        if isinstance(inner, list):
+            todo += [(entry, depth + 1) for entry in reversed(inner)]
 
 
 def _told(form: forms.Form, key: str, schema: Mapping[str, Any], values: frozenset[str] | None) -> Iterator[Told]:

@@ -17,14 +17,14 @@ _DECLARED = (("ps", PS), ("xsi", XSI))
 
 @dataclass(slots=True)
 class _Source:
-    """How a node was written: its tags and the text inside and behind it, and what they were read as."""
+    """How a node was written: its tags and the text inside and behind it, and what they were read as; of its attributes, the hash."""
 
     start: str
     end: str = ""
     text: str = ""
     tail: str = ""
     tag: object = None
-    attributes: dict[str, str] | None = None
+    attributes: int | None = None
     read_text: str | None = None
     read_tail: str | None = None
 
@@ -45,7 +45,8 @@ class Markup:
         if len(content) > MAX_BYTES:
             raise UnreadableDiagram("too_large", file=file)
         root = xml(content, file, tag=tag, keeps_all=True)
-        if (root.getroottree().docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "ASCII", "US-ASCII"):
+        is_recoded = (root.getroottree().docinfo.encoding or "UTF-8").upper() not in ("UTF-8", "ASCII", "US-ASCII")
+        if is_recoded:
             content = etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=True)
         text = content.decode("utf-8")
         opening = _root_tag(text)
@@ -55,7 +56,10 @@ class Markup:
             close = opening.end() - (2 if opening[0].endswith("/>") else 1)
             text = text[:close].rstrip() + wanted + text[close:]
             opening = _root_tag(text)
-        self.root = xml(text.encode("utf-8"), file, tag=tag, keeps_all=True)
+        if wanted or is_recoded:
+            del root  # two trees at once would be twice the memory
+            root = xml(text.encode("utf-8"), file, tag=tag, keeps_all=True)
+        self.root = root
         self._head, self._foot = text[: opening.start()], ""
         self._sources: dict[etree._Element, _Source] = {}
         self._match(text, opening.start())
@@ -64,6 +68,7 @@ class Markup:
         """Find the words of every node: tags come in the order of the tree."""
         nodes = iter(self.root.iter())
         open_nodes: list[_Source] = []
+        known: dict[str, str] = {}
         last: _Source | None = None  # the node whose tail the next words are; None: they are the text of the innermost one
         at = start
         for token in _TOKEN.finditer(text, start):
@@ -71,6 +76,7 @@ class Markup:
             if words.startswith("<![CDATA["):
                 continue
             between, at = text[at : token.start()], token.end()
+            between, words = known.setdefault(between, between), known.setdefault(words, words)
             if last is not None:
                 last.tail = between
             elif open_nodes:
@@ -80,12 +86,13 @@ class Markup:
                 last.end = words
             else:
                 node = next(nodes)
-                source = _Source(words, tag=node.tag, read_text=node.text, read_tail=node.tail)
+                read_text, read_tail = (None if part is None else known.setdefault(part, part) for part in (node.text, node.tail))
+                source = _Source(words, tag=node.tag, read_text=read_text, read_tail=read_tail)
                 self._sources[node] = source
                 if words.startswith(("<!--", "<?")):
                     last = source
                     continue
-                source.attributes = attributes(node)
+                source.attributes = _print(node)
                 if words.endswith("/>"):
                     last = source
                 else:
@@ -107,7 +114,7 @@ class Markup:
             out.append(source.start if source else etree.tostring(node, encoding="unicode", with_tail=False))
             return
         text, is_empty = node.text or "", not len(node) and not node.text
-        same = source is not None and source.tag == node.tag and source.attributes == attributes(node)
+        same = source is not None and source.tag == node.tag and source.attributes == _print(node)
         if source is not None and same and (is_empty or not source.start.endswith("/>")):
             out.append(source.start)
             is_closed = source.start.endswith("/>")
@@ -122,6 +129,10 @@ class Markup:
             words = self._sources.get(child)
             out.append(words.tail if words is not None and words.read_tail == child.tail else escape(child.tail or ""))
         out.append(f"</{_name(node)}>")
+
+
+def _print(node: etree._Element) -> int:
+    return hash(frozenset(node.attrib.items()))
 
 
 def _root_tag(text: str) -> re.Match[str]:
@@ -158,7 +169,12 @@ def _start(node: etree._Element, is_empty: bool) -> str:
 
 def make(near: etree._Element, tag: str, attributes: dict[str, str]) -> etree._Element:
     """Return a new element that knows the prefixes of another one; it is not in the tree yet."""
-    return near.makeelement(tag, attributes, near.nsmap)  # type: ignore[arg-type]  # None is the prefix of the default namespace
+    known = dict(near.nsmap)  # None is the prefix of the default namespace
+    try:
+        return near.makeelement(tag, attributes, known)  # type: ignore[arg-type]
+    except ValueError:  # some tools write a namespace that is none
+        own = {prefix: uri for prefix, uri in known.items() if uri == etree.QName(tag).namespace}
+        return near.makeelement(tag, attributes, own)  # type: ignore[arg-type]
 
 
 def unset(node: etree._Element, name: str) -> None:

@@ -14,11 +14,9 @@ from lxml import etree
 
 from engine.workflow import bounds, elsewhere, markup
 from engine.workflow.markup import Markup
-from engine.workflow.reading import BPMN, DC, DI, FLOW_NODES, PS, UnreadableDiagram, local
+from engine.workflow.reading import BPMN, DC, DD, DI, FLOW_NODES, PS, UnreadableDiagram, local, placed
 
 _B, _P = f"{{{BPMN}}}", f"{{{PS}}}"
-_WAY = "http://www.omg.org/spec/DD/20100524/DI"
-_XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _AFTER_EXTENSIONS = ("documentation", "extensionElements")
 
 
@@ -183,11 +181,17 @@ def _rename(root: etree._Element, fix: Mapping[str, Any]) -> None:
 
 def rename_references(root: etree._Element, names: Mapping[str, str]) -> None:
     """Say new ids wherever the old ones are referred to: in flows, lanes, events, the drawing."""
+    own = {prefix for prefix, space in root.nsmap.items() if prefix and space == root.get("targetNamespace")}
     for node in root.iter(etree.Element):
         plain = local(node)
         for key, value in node.attrib.items():
-            if isinstance(key, str) and value in names and (key.endswith("Ref") or key in ("default", "bpmnElement", "calledElement")):
+            if not isinstance(key, str) or not (key.endswith("Ref") or key in ("default", "bpmnElement", "calledElement")):
+                continue
+            prefix, _, last = str(value).partition(":")
+            if value in names:
                 node.set(key, names[str(value)])
+            elif last in names and prefix in own:
+                node.set(key, f"{prefix}:{names[last]}")
         if plain.endswith("Ref") or plain in ("incoming", "outgoing"):
             text = (node.text or "").strip()
             if text in names and plain not in ("loopDataInputRef", "loopDataOutputRef"):
@@ -205,7 +209,7 @@ def _gateway(root: etree._Element, fix: Mapping[str, Any]) -> None:
     if not flows:
         raise NotMended("no flow leaves the step")
     taken = {entry.get("id", "") for entry in root.iter(etree.Element)}
-    name = elsewhere.free(f"{elsewhere.snake(identifier)}_then", taken)
+    name = elsewhere.free(f"{elsewhere.beside(identifier, str(node.tag))}_then", taken)
     flow_name = elsewhere.free(f"flow_{elsewhere.snake(identifier)}_{name}"[:78], taken)
     gateway = _make(node, f"{_B}{kind}", id=name)
     between = _make(node, f"{_B}sequenceFlow", id=flow_name, sourceRef=identifier, targetRef=name)
@@ -278,11 +282,11 @@ def _draw_between(root: etree._Element, before: str, made: str, flow: str, moved
     markup.append(plane, shape)
     edge = _make(plane, f"{{{DI}}}BPMNEdge", id=f"{flow}_di", bpmnElement=flow)
     for across in (box[0] + box[2], x):
-        edge.append(_make(plane, f"{{{_WAY}}}waypoint", x=_figure(across), y=_figure(middle)))
+        edge.append(_make(plane, f"{{{DD}}}waypoint", x=_figure(across), y=_figure(middle)))
     markup.append(plane, edge)
     for drawn in root.iter(f"{{{DI}}}BPMNEdge"):
         if drawn.get("bpmnElement") in moved:
-            first = drawn.find(f"{{{_WAY}}}waypoint")
+            first = drawn.find(f"{{{DD}}}waypoint")
             if first is not None:
                 first.set("x", _figure(x + size[0]))
                 first.set("y", _figure(middle))
@@ -293,7 +297,7 @@ def _add_end(root: etree._Element, fix: Mapping[str, Any]) -> None:
     scope, identifier = node.getparent(), node.get("id", "")
     assert scope is not None
     taken = {entry.get("id", "") for entry in root.iter(etree.Element)}
-    name = elsewhere.free(f"{elsewhere.snake(identifier)}_ends"[:70], taken)
+    name = elsewhere.free(f"{elsewhere.beside(identifier, str(node.tag))}_ends"[:70], taken)
     flow_name = elsewhere.free(f"flow_{elsewhere.snake(identifier)}_{name}"[:78], taken)
     end = _make(node, f"{_B}endEvent", id=name)
     flow = _make(node, f"{_B}sequenceFlow", id=flow_name, sourceRef=identifier, targetRef=name)
@@ -328,7 +332,7 @@ def _join_before(root: etree._Element, fix: Mapping[str, Any]) -> None:
     assert scope is not None
     flows = [flow for flow in scope.findall(f"{_B}sequenceFlow") if flow.get("targetRef") == identifier]
     taken = {entry.get("id", "") for entry in root.iter(etree.Element)}
-    name = elsewhere.free(f"before_{elsewhere.snake(identifier)}"[:70], taken)
+    name = elsewhere.free(f"before_{elsewhere.beside(identifier, str(node.tag))}"[:70], taken)
     flow_name = elsewhere.free(f"flow_{name}_{elsewhere.snake(identifier)}"[:78], taken)
     gateway = _make(node, f"{_B}parallelGateway", id=name)
     markup.insert(scope, scope.index(node), gateway)
@@ -353,12 +357,12 @@ def _join_before(root: etree._Element, fix: Mapping[str, Any]) -> None:
     markup.append(plane, shape)
     edge = _make(plane, f"{{{DI}}}BPMNEdge", id=f"{flow_name}_di", bpmnElement=flow_name)
     for across in (x + 50, box[0]):
-        edge.append(_make(plane, f"{{{_WAY}}}waypoint", x=_figure(across), y=_figure(middle)))
+        edge.append(_make(plane, f"{{{DD}}}waypoint", x=_figure(across), y=_figure(middle)))
     markup.append(plane, edge)
     moved = {flow.get("id") for flow in flows}
     for drawn in root.iter(f"{{{DI}}}BPMNEdge"):
         if drawn.get("bpmnElement") in moved:
-            points = drawn.findall(f"{{{_WAY}}}waypoint")
+            points = drawn.findall(f"{{{DD}}}waypoint")
             if points:
                 points[-1].set("x", _figure(x))
                 points[-1].set("y", _figure(middle))
@@ -422,6 +426,11 @@ def _tidy_lane(root: etree._Element, fix: Mapping[str, Any]) -> None:
 
 def _remove_foreign(root: etree._Element, fix: Mapping[str, Any]) -> None:
     node = _find(root, fix["element"])
+    for part in [node, *(part for part in node.iterdescendants(f"{_B}*") if placed(part) is node)]:
+        _remove_settings(part)
+
+
+def _remove_settings(node: etree._Element) -> None:
     for name in list(node.attrib):
         space, _, plain = str(name)[1:].partition("}") if str(name).startswith("{") else ("", "", "")
         if elsewhere.is_setting(space, plain):

@@ -341,21 +341,7 @@ def remove(content: bytes, element: str, keep: str = "") -> Edited:
         else:
             edit.cut(way)
     edit.drop(node)
-    gone = True
-    while gone:
-        after = edit.reached(scope)
-        gone = False
-        for other in [name for name in before if name not in after and name in edit.nodes and edit.scope(edit.nodes[name]) is scope]:
-            if other not in edit.nodes:
-                continue  # gone with the step on which it sat
-            boxes[other] = edit.picture.boxes.get(other)
-            for way in [*edit.into(other), *edit.out(other)]:
-                edit.cut(way)
-            edit.drop(edit.nodes[other])
-            gone = True
-    boxes |= edit.melt(scope)
-    if not edit.reached(scope) & {child.get("id", "") for child in scope if isinstance(child.tag, str) and local(child) == "endEvent"}:
-        raise EditRefused(N_("删掉以后就没有路走到结束了。"))
+    boxes |= edit.drop_lost(scope, before)
     picture = edit.fresh_picture()
     for identifier in boxes:
         for drawn in (picture.boxes, picture.words):
@@ -415,22 +401,7 @@ def cut_branch(content: bytes, flow: str) -> Edited:
         raise EditRefused(N_("决定至少要留两条分支；不要这个决定，请删掉决定本身。"))
     before = edit.reached(scope)
     edit.cut(flow)
-    gone: dict[str, Box | None] = {}
-    while True:
-        after = edit.reached(scope)
-        lost = [name for name in before if name not in after and name in edit.nodes and edit.scope(edit.nodes[name]) is scope]
-        if not lost:
-            break
-        for name in lost:
-            if name not in edit.nodes:
-                continue  # gone with the step on which it sat
-            gone[name] = edit.picture.boxes.get(name)
-            for way in [*edit.into(name), *edit.out(name)]:
-                edit.cut(way)
-            edit.drop(edit.nodes[name])
-    edit.melt(scope)
-    if not edit.reached(scope) & {child.get("id", "") for child in scope if isinstance(child.tag, str) and local(child) == "endEvent"}:
-        raise EditRefused(N_("删掉以后就没有路走到结束了。"))
+    edit.drop_lost(scope, before)
     return edit.done(source)
 
 

@@ -6,15 +6,17 @@ flow of the diagram stands in it once, and whatever leads elsewhere names the nu
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lxml import etree
 
-from engine.workflow.reading import BPMN, FLOW_NODES, PS, UnreadableDiagram, extensions, local, xml
+from engine.workflow.reading import BPMN, FLOW_NODES, PS, UnreadableDiagram, diagrams, extensions, local, xml
 
-MAX_NODES = 2000
+MAX_NODES, MAX_FLOWS, MAX_LANES, MAX_DRAWN = 600, 1_500, 300, 300
+"""Of a diagram that is told: elements and processes, flows, lanes, and what is drawn besides, of which the rest is left out."""
 MAX_DEPTH = 16  # branches in branches; what lies deeper is told after the rest
 LONG = 8  # steps from which on a branch is not told inside its decision
 PARTS = ("subProcess", "transaction", "adHocSubProcess")
@@ -143,7 +145,8 @@ def read(content: bytes, file: str = "") -> Outline:
     """
     root = xml(content, file)
     nodes = list(root.iter(*(f"{{{BPMN}}}{kind}" for kind in FLOW_NODES)))
-    if len(nodes) > MAX_NODES:
+    flows, bands = (sum(1 for _ in root.iter(f"{{{BPMN}}}{tag}")) for tag in ("sequenceFlow", "lane"))
+    if len(nodes) + len(root.findall(f"{{{BPMN}}}process")) > MAX_NODES or flows > MAX_FLOWS or bands > MAX_LANES:
         raise UnreadableDiagram("too_many_elements", file=file)
     processes = {process.get("id", ""): process for process in root.findall(f"{{{BPMN}}}process")}
     messages = {message.get("id", ""): message.get("name", "") for message in root.findall(f"{{{BPMN}}}message")}
@@ -155,9 +158,10 @@ def read(content: bytes, file: str = "") -> Outline:
             Lane(lane.get("id", ""), lane.get("id", "").split(".")[0], lane.get("name", ""), len(lane.findall(f"{{{BPMN}}}flowNodeRef")))
             for lane in process.iter(f"{{{BPMN}}}lane")
         )
-        drawn = tuple(_drawn_only(process))
+        drawn = tuple(itertools.islice(_drawn_only(process), MAX_DRAWN))
         if len(processes) == 1:
-            drawn += tuple(entry for other in root.findall(f"{{{BPMN}}}collaboration") for entry in _drawn_only(other))
+            beside = (entry for other in root.findall(f"{{{BPMN}}}collaboration") for entry in _drawn_only(other))
+            drawn += tuple(itertools.islice(beside, MAX_DRAWN))
         part = Part(identifier, words(process.get("name")), words(process.get(f"{{{PS}}}name_en")), lanes, tuple(steps), tuple(loose), drawn)
         _number(part)
         parts.append(part)
@@ -552,11 +556,4 @@ def _letters() -> Iterator[str]:
 
 def identifiers(files: Mapping[str, bytes]) -> frozenset[str]:
     """Return every id used in the diagrams of a procedure; unreadable ones have none."""
-    found: set[str] = set()
-    for path, content in files.items():
-        if path.endswith(".bpmn"):
-            try:
-                found |= {node.get("id", "") for node in xml(content, path).iter(etree.Element)}
-            except UnreadableDiagram:
-                continue
-    return frozenset(found - {""})
+    return frozenset(node.get("id", "") for _path, root in diagrams(files) for node in root.iter(etree.Element)) - {""}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -22,6 +24,7 @@ from engine.workflow.bounds import MAX_BYTES as MAX_BYTES
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 DI = "http://www.omg.org/spec/BPMN/20100524/DI"
 DC = "http://www.omg.org/spec/DD/20100524/DC"
+DD = "http://www.omg.org/spec/DD/20100524/DI"
 PS = "urn:pingshen:bpmn"
 FLOW_NODES = frozenset(
     {
@@ -49,6 +52,12 @@ FLOW_NODES = frozenset(
         "boundaryEvent",
     }
 )
+PLACED = FLOW_NODES | {
+    "sequenceFlow", "messageFlow", "association", "process", "collaboration", "participant", "lane", "dataObjectReference", "dataStoreReference",
+    "textAnnotation", "group",
+}  # fmt: skip
+"""What can be drawn by itself."""
+_PREFIXED = re.compile(rb"""[a-z](?:Ref|Element)\s*=\s*["'][^"'<:]{1,80}:""")
 
 
 class UnreadableDiagram(Exception):
@@ -159,7 +168,27 @@ def xml(content: bytes, file: str = "", *, tag: str = f"{{{BPMN}}}definitions", 
     reason = bounds.unfit(content)
     if reason is not None:
         raise UnreadableDiagram(reason, file=file)
-    parser = etree.XMLParser(
+    parser = _parser(keeps_all)
+    try:
+        root = etree.fromstring(content, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        if not _is_odd_namespace(parser):
+            raise UnreadableDiagram("not_xml", file=file, line=getattr(error, "lineno", None)) from None
+        parser = _parser(keeps_all, recover=True)
+        root = etree.fromstring(content, parser)
+        if root is None or not _is_odd_namespace(parser):
+            raise UnreadableDiagram("not_xml", file=file) from None
+    if str(root.getroottree().docinfo.doctype or ""):  # type: ignore[union-attr]
+        raise UnreadableDiagram("doctype", file=file)
+    if root.tag != tag:
+        raise UnreadableDiagram("not_bpmn", file=file)
+    if not keeps_all and _PREFIXED.search(content):
+        _take_prefixes(root)
+    return root
+
+
+def _parser(keeps_all: bool, *, recover: bool = False) -> etree.XMLParser:
+    return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -167,21 +196,69 @@ def xml(content: bytes, file: str = "", *, tag: str = f"{{{BPMN}}}definitions", 
         remove_comments=not keeps_all,
         remove_pis=not keeps_all,
         strip_cdata=not keeps_all,
+        recover=recover,
     )
-    try:
-        root = etree.fromstring(content, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise UnreadableDiagram("not_xml", file=file, line=getattr(error, "lineno", None)) from None
-    if str(root.getroottree().docinfo.doctype or ""):  # type: ignore[union-attr]
-        raise UnreadableDiagram("doctype", file=file)
-    if root.tag != tag:
-        raise UnreadableDiagram("not_bpmn", file=file)
-    return root
+
+
+def _take_prefixes(root: etree._Element) -> None:
+    """Name elements of the file by their ids alone: a reference may carry the prefix of the file's own namespace (BPMN 2.0, QName)."""
+    own = {prefix for prefix, space in root.nsmap.items() if prefix and space == root.get("targetNamespace")}
+    nodes = list(root.iter(etree.Element))
+    ids = {node.get("id") for node in nodes}
+    for node in nodes:
+        for name, value in node.attrib.items():
+            if not isinstance(name, str) or not (name.endswith("Ref") or name == "bpmnElement"):
+                continue
+            prefix, _, plain = str(value).partition(":")
+            if prefix in own and plain in ids and value not in ids:
+                node.set(name, plain)
+
+
+def _is_odd_namespace(parser: etree.XMLParser) -> bool:
+    """Tell whether all that is wrong with a text is a namespace with a blank in it, as some tools make them from names."""
+    found = [entry.type for entry in parser.error_log]
+    return bool(found) and set(found) == {etree.ErrorTypes.WAR_NS_URI}
+
+
+def diagrams(files: Mapping[str, bytes]) -> Iterator[tuple[str, etree._Element]]:
+    """Yield the diagrams among the files of a procedure by path, parsed; those that cannot be read are left out, and those too many."""
+    with suppress(UnreadableDiagram):
+        for path, content in _in_bounds(files):
+            try:
+                root = xml(content, path)
+            except UnreadableDiagram:
+                continue
+            yield path, root
+
+
+def _in_bounds(files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """Yield the diagrams among the files of a procedure by path.
+
+    Raises:
+        UnreadableDiagram: together they have more tags than are read.
+    """
+    tags = 0
+    for path, content in sorted(files.items()):
+        if path.endswith(".bpmn"):
+            tags += content.count(b"<")
+            if tags > bounds.MAX_ALL_TAGS:
+                raise UnreadableDiagram("too_many_parts", file=path)
+            yield path, content
 
 
 def local(node: etree._Element) -> str:
     """Return a tag without its namespace."""
     return etree.QName(node).localname
+
+
+def placed(node: etree._Element) -> etree._Element:
+    """Return the element of which a node is a part and that has a place of its own: the event of a definition, the flow of a condition."""
+    while local(node) not in PLACED:
+        parent = node.getparent()
+        if parent is None or parent.getparent() is None:
+            return node
+        node = parent
+    return node
 
 
 def extensions(node: etree._Element, name: str) -> list[etree._Element]:
@@ -286,28 +363,20 @@ def read(files: Mapping[str, bytes], main: str) -> Specification:
         UnreadableDiagram: a file is not a diagram, or the library cannot read it; `element` and `line` tell where.
             Also for a decision table that is refused.
     """
-    roots = {path: xml(content, path) for path, content in sorted(files.items()) if path.endswith(".bpmn")}
+    roots = {path: xml(content, path) for path, content in _in_bounds(files)}
     _bounded(roots)
     parser = _Parser()
-    for path, root in roots.items():
-        try:
-            parser.add_bpmn_xml(root, path)
-        except ValidationException as error:
-            raise _unreadable(error, path) from None
-        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-            raise UnreadableDiagram(f"library: {type(error).__name__}: {error}"[:300], file=path) from None
     try:
-        spec = parser.get_spec(main)
-        parts = parser.get_subprocess_specs(main)
-    except ValidationException as error:
-        raise _unreadable(error, error.file_name or "") from None
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise UnreadableDiagram(f"library: {type(error).__name__}: {error}"[:300]) from None
+        spec, parts = _specs(parser, roots, main)
+    finally:  # its parsers hold each other and the trees, which would stay until the collector comes
+        for process in parser.process_parsers.values():
+            process.__dict__.clear()
+        parser.__dict__.clear()
     _wire([spec, *parts.values()])
     elements: dict[str, Element] = {}
     processes: dict[str, Process] = {}
     for path, root in roots.items():
-        for process in root.iter(f"{{{BPMN}}}process"):
+        for process in root.findall(f"{{{BPMN}}}process"):
             found = {element.id: element for element in _elements(process)}
             elements.update(found)
             processes[process.get("id", "")] = Process(
@@ -334,6 +403,27 @@ def read(files: Mapping[str, bytes], main: str) -> Specification:
         decisions=decisions(files),
         variables=frozenset(name for root in roots.values() for name in _variables(root)),
     )
+
+
+def _specs(parser: _Parser, roots: Mapping[str, etree._Element], main: str) -> tuple[Any, Any]:
+    """Return what the library makes of diagrams: the process that a case starts with, and its parts.
+
+    Raises:
+        UnreadableDiagram: it cannot read them.
+    """
+    for path, root in roots.items():
+        try:
+            parser.add_bpmn_xml(root, path)
+        except ValidationException as error:
+            raise _unreadable(error, path) from None
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise UnreadableDiagram(f"library: {type(error).__name__}: {error}"[:300], file=path) from None
+    try:
+        return parser.get_spec(main), parser.get_subprocess_specs(main)
+    except ValidationException as error:
+        raise _unreadable(error, error.file_name or "") from None
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise UnreadableDiagram(f"library: {type(error).__name__}: {error}"[:300]) from None
 
 
 def _variables(root: etree._Element) -> Iterator[str]:
@@ -378,6 +468,11 @@ def _bounded(roots: Mapping[str, etree._Element]) -> None:
     for path, root in roots.items():
         count = sum(1 for _ in root.iter(*(f"{{{BPMN}}}{kind}" for kind in FLOW_NODES)))
         total += count
+        frames = list(root.iter(f"{{{BPMN}}}process", f"{{{BPMN}}}lane"))
+        for process in frames:  # in one another, each would be read as often as it is deep
+            if process.tag == f"{{{BPMN}}}process" and process.getparent() is not root:
+                raise UnreadableDiagram("nested", file=path, element=process.get("id"), line=process.sourceline)  # type: ignore[arg-type]
+        count = max(count, len(frames))
         if count > bounds.MAX_ELEMENTS or total > bounds.MAX_ALL_ELEMENTS:
             raise UnreadableDiagram("too_many_elements" if count > bounds.MAX_ELEMENTS else "too_many_elements_in_all", file=path)
         for tag in ("dataInputAssociation", "dataOutputAssociation"):  # the library looks for some of them for ever
@@ -404,7 +499,7 @@ def _wire(specs: list[Any]) -> None:
                     child.completed_event.connect(task.merge_child)
 
 
-def _lanes(process: etree._Element) -> dict[str, str]:
+def lanes_of(process: etree._Element) -> dict[str, str]:
     """Return the role of each flow node: the id of the innermost lane that names it."""
     found: dict[str, tuple[int, str]] = {}
     for lane in process.iter(f"{{{BPMN}}}lane"):
@@ -418,7 +513,7 @@ def _lanes(process: etree._Element) -> dict[str, str]:
 
 def _elements(process: etree._Element) -> Iterator[Element]:
     """Yield what we know of every flow node of a process, those in embedded parts included."""
-    lanes, root = _lanes(process), process.getroottree().getroot()
+    lanes, root = lanes_of(process), process.getroottree().getroot()
     messages = {message.get("id"): message for message in root.iter(f"{{{BPMN}}}message")}
     for node in process.iter(etree.Element):
         if not isinstance(node.tag, str) or not node.tag.startswith(f"{{{BPMN}}}") or local(node) not in FLOW_NODES:

@@ -16,9 +16,8 @@ from itertools import pairwise
 from lxml import etree
 
 from engine.workflow import markup
-from engine.workflow.reading import BPMN, DC, DI, FLOW_NODES, local
+from engine.workflow.reading import BPMN, DC, DD, DI, FLOW_NODES, local
 
-DD = "http://www.omg.org/spec/DD/20100524/DI"
 SIZES = {"Event": (36, 36), "Gateway": (50, 50)}
 TASK = (120, 80)
 GAP, APART, MARGIN, NEAR, GRID = 50, 20, 10, 9, 10
@@ -287,11 +286,6 @@ class Picture:
             self.make_room(scope, right, -by)
 
     # ── places ──
-
-    def lane_box(self, node_or_lane: str) -> Box | None:
-        """Return the lane of a node, or a lane itself; None without lanes."""
-        lane = self.lane_of.get(node_or_lane, node_or_lane)
-        return self.boxes.get(lane)
 
     def add(self, identifier: str, box: Box) -> None:
         """Draw a new element."""

@@ -67,6 +67,8 @@ RULES: dict[str, Rule] = {
     "unsupported": _error(
         N_("这里不能用“%(kind)s”，个案会停住或走错。"), N_("由人办的改成用户任务；自动做的改成服务任务或脚本任务；分岔用排他、并行或包容网关。")
     ),
+    "not_run": _warning(N_("“%(kind)s”在这里不会运行。"), N_("要运行的步骤画成一个流程里的任务；不用的删去。")),
+    "value_ignored": _warning(N_("“%(name)s”写的“%(value)s”不起作用。"), N_("引擎每次只走一次、每一份都等；要别的做法，用网关或完成条件画出来。")),
     "compensation": _error(N_("不能用补偿。"), N_("把要撤回的事画成单独的一步。")),
     "event_subprocess": _error(N_("不能用事件子流程；请在子流程上用边界事件。"), N_("把它改成普通子流程，从边界事件连过去。")),
     "event_unsupported": _error(
@@ -214,6 +216,9 @@ RULES: dict[str, Rule] = {
     # forms
     "form_large": _error(N_("表单文件太大。"), N_("分成两张表单。")),
     "form_unreadable": _error(N_("表单不能使用：%(reason)s"), N_("在表单设计里改正这一处；从别处来的表单，先在表单设计里打开再存。")),
+    "form_foreign": _error(N_("表单是从别处来的，还没有写名称、读者和出处。"), N_("在表单设计里打开它，写上这些，再存。")),
+    "form_component": _error(N_("“%(field)s”是“%(kind)s”，这里的表单没有这一种。"), N_("换成有的一种，或删去它。")),
+    "form_field_name": _error(N_("字段名“%(field)s”不能用。"), N_("字段名用小写字母、数字和下划线，以字母开头。")),
     "form_key": _error(N_("表单的 id 与文件名不同。"), N_("把表单的 id 改成文件名。")),
     "form_audience": _error(N_("表单的读者“%(audience)s”不认识。"), N_("从列表里选谁能读。")),
     "form_expression": _error(N_("表单中“%(where)s”的算式写错了：%(reason)s"), N_("改正算式；写法见属性栏里的提示。")),

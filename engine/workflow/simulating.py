@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
+from weakref import WeakMethod
 
 from SpiffWorkflow.bpmn.util.event import BpmnEvent
 from SpiffWorkflow.exceptions import WorkflowException
 from SpiffWorkflow.spiff.specs.event_definitions import MessageEventDefinition
+from SpiffWorkflow.util.event import Event
 from SpiffWorkflow.util.task import TaskState
 
 from engine import feel, limits
@@ -33,8 +35,9 @@ from engine.workflow import (
     failures,
     library,
 )
-from engine.workflow.expressions import FeelEngine, Request
-from engine.workflow.reading import Element, Plan, Specification
+from engine.workflow.expressions import FeelEngine, Request, budgeted
+from engine.workflow.leaner import TESTED
+from engine.workflow.reading import Element, Plan, Specification, tables
 from models import Role
 
 ROLES = frozenset(role.value for role in Role)
@@ -113,8 +116,7 @@ class Opened:
         return self.done_at is None and self.exited_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """An element that was passed, and when."""
 
     element: str
@@ -138,6 +140,7 @@ class Walk:
         clocks: Every limit that was started.
         has_gaps: Whether a step was done without answers.
         timed: When each timer event of the diagram was due last.
+        entered: The parts that were begun, by name.
     """
 
     def __init__(
@@ -170,6 +173,7 @@ class Walk:
         self.now = event_at
         self.clock_start = clock_start
         self.course = 0
+        self.entered: set[str] = set()
         self.walked: list[Passed] = []
         self.history: list[Opened] = []
         self.items: dict[UUID, Opened] = {}
@@ -191,9 +195,12 @@ class Walk:
         self.crossed: set[tuple[int, str]] = set()
         self.ended_at: datetime | None = None
         self.is_completed = False
-        self._base = surroundings.environment(self.member_rows)
+        rows = WeakMethod(self.member_rows)  # no cycle: a walk is freed as soon as nobody looks at it
+        self._base = surroundings.environment(lambda: method() if (method := rows()) is not None else [])
+        self._names = {**dict.fromkeys(specification.variables), **self._base.names}
         self._members: dict[str, dict[str, Any]] | None = None
         self._workflow: library.Workflow | None = None
+        self._due: datetime | None = None  # when something may next move by itself
         self._engine: FeelEngine | None = None
 
     # ── commands ──
@@ -211,8 +218,9 @@ class Walk:
         engine = self._engine = FeelEngine(self._environment(at), self.specification.decisions)
 
         def begin() -> library.Workflow:
-            workflow = library.Workflow(self.specification.spec, self.specification.parts, script_engine=engine)
+            workflow = library.Workflow(self.specification.spec, self.specification.parts, script_engine=engine, is_numbered=True)
             workflow.task_tree.data.update(variables)
+            workflow.entered = self.entered
             return workflow
 
         self._command(at, lambda workflow: None, begin=begin)
@@ -360,7 +368,7 @@ class Walk:
     # ── the walk itself ──
 
     def _environment(self, at: datetime) -> feel.Environment:
-        return self._base.at(at, {**dict.fromkeys(self.specification.variables), **self._base.names, "case": dict(self.facts)})
+        return self._base.at(at, {**self._names, "case": dict(self.facts)})
 
     def _command(
         self,
@@ -376,7 +384,7 @@ class Walk:
         self.now, self.called_at = at, None
         engine = self._engine
         assert engine is not None
-        environment = engine.environment_of_command = self._environment(at)
+        environment = engine.environment_of_command = budgeted(self._environment(at))
         engine.requests = []
         with library.at(at), failures():
             if begin is not None:
@@ -384,7 +392,8 @@ class Walk:
             workflow = self._workflow
             assert workflow is not None
             workflow.steps = 0
-            _rest(workflow, self.specification, outcome)
+            if begin is not None or (self._due is not None and self._due <= at):  # else nothing moves by itself: it came to rest
+                _rest(workflow, self.specification, outcome)
             task = act(workflow)
             if completed is not None:
                 _walk(task, self.specification, outcome, names or {})
@@ -394,6 +403,7 @@ class Walk:
             self.is_completed = workflow.completed
         self._follow(outcome, engine.requests, environment)
         self.timers, self.messages = view.timers, view.messages
+        self._due = self.next_timer
         self.timed |= {timer.element: timer.due_at for timer in view.timers.values()}
         if completed is not None:
             completed.done_at, completed.done_by = at, str((names or {}).get("person") or "")
@@ -421,7 +431,7 @@ class Walk:
         """Leave finished parts behind, as saving does."""
         parts = workflow.subprocesses
         for task_id in [key for key, part in parts.items() if part.completed and part.parent_workflow.tasks[key]._state & FINISHED]:
-            del parts[task_id]
+            library.leave(workflow, task_id)
 
     def _over(self, at: datetime) -> None:
         self.ended_at = at
@@ -557,6 +567,68 @@ class Walk:
             if self.has_gaps:
                 return  # what nobody answered cannot be handed to a service
             raise WorkflowFailed(f"{request.service}: {type(error).__name__}", request.element) from error
+
+
+# ── what two versions have in common ──
+
+
+def unchanged(was: Specification, would: Specification) -> frozenset[str] | None:
+    """Return the parts that are the same in two specifications, down to the last attribute; None if no walk can be the same in both.
+
+    Outside its parts a walk knows only the process it begins with, the decision tables, and the variables that are null until
+    they are set.
+    """
+    if was.variables != would.variables or tables(was.files) != tables(would.files) or not _alike(was.spec, would.spec, set()):
+        return None
+    return frozenset(name for name, part in was.parts.items() if name in would.parts and _alike(part, would.parts[name], set()))
+
+
+def is_same(walk: Walk, would: Specification, parts: frozenset[str] | None) -> bool:
+    """Tell whether a walk would be the same through another specification, step by step, so that nobody need walk it.
+
+    What a walk does next follows from where it stands and from what it looks at: the process it began with, the parts it is in,
+    the decision tables, and what is drawn at the elements it passes or offers (forms, roles, limits, outputs, states). If all of
+    these are the same in the other specification for the whole walk, then by induction each of its steps is. Profile, calendar,
+    institutions and acts are the caller's, and the same for both.
+
+    Args:
+        parts: What `unchanged` returned for the walk's specification and the other one.
+    """
+    if parts is None or not walk.entered <= parts:
+        return False
+    met = {step.element for step in walk.walked} | {item.element for item in walk.history}
+    return all(walk.specification.elements[element] == would.elements.get(element) for element in met)
+
+
+def _alike(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
+    """Tell whether two objects of the library are of one class and have the same attributes, all the way down.
+
+    Args:
+        seen: The pairs that are being compared further up, by the addresses of what both specifications keep alive.
+    """
+    if type(one) is not type(other):
+        return False
+    if one is other or isinstance(one, Event):  # who listens to an element is the library's own business
+        return True
+    pair = id(one), id(other)
+    if pair in seen:
+        return True
+    if isinstance(one, list | tuple):
+        seen.add(pair)
+        return len(one) == len(other) and all(_alike(left, right, seen) for left, right in zip(one, other, strict=True))
+    if isinstance(one, dict):
+        left, right = one, other
+    elif isinstance(one, type) or not hasattr(one, "__dict__"):
+        return bool(one == other)
+    else:
+        left, right = _drawn(one), _drawn(other)
+    seen.add(pair)
+    return left.keys() == right.keys() and all(_alike(value, right[name], seen) for name, value in left.items())
+
+
+def _drawn(found: Any) -> dict[str, Any]:
+    """Return the attributes of an object of the library but for what was noted of it while it ran."""
+    return {name: value for name, value in vars(found).items() if name != TESTED}
 
 
 def _text(value: Any) -> str | None:

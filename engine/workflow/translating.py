@@ -21,9 +21,6 @@ from models import Role
 _B, _P = f"{{{BPMN}}}", f"{{{PS}}}"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}\Z")
 _OWN_ID = re.compile(r"[a-z][a-z0-9_]{0,79}\Z")
-_MACHINE = re.compile(
-    r"(?i)(^|[-_])(sid|id)?[-_]?[0-9a-f]{8}[-_]?[0-9a-f]{4}|^(Activity|Event|Gateway|Flow|SequenceFlow|Task|Lane|Participant)_[0-9a-z]{5,}$"
-)
 _JAVA_SPACES = tuple(space for space in elsewhere.VENDORS if "zeebe" not in space)
 _ZEEBE = "http://camunda.org/schema/zeebe/1.0"
 ROLES = {role.value: role.value for role in Role}
@@ -287,10 +284,10 @@ def _ids(root: etree._Element) -> Iterator[Offer]:
     counts: dict[str, int] = {}
     for node in root.iter(*(f"{_B}{kind}" for kind in (*FLOW_NODES, "process"))):
         old = node.get("id", "")
-        if not old or old in names or (_OWN_ID.match(old) and not _MACHINE.search(old)):
+        if not old or old in names or (_OWN_ID.match(old) and not elsewhere.is_machine_made(old)):
             continue
         words = elsewhere.snake(node.get("name") or "") if re.search(r"[A-Za-z]", node.get("name") or "") else ""
-        if not words and not _MACHINE.search(old):
+        if not words and not elsewhere.is_machine_made(old):
             words = elsewhere.snake(old)
         if not words:
             kind = re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), local(node))

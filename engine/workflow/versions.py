@@ -5,24 +5,34 @@ Drafts are compared too, so nothing here asks that a file be fit to run: one tha
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lxml import etree
 
+from engine import forms
 from engine.errors import N_
+from engine.feel import ModelRefused, dmn
 from engine.workflow.bounds import scenario as bounded_toml
-from engine.workflow.reading import BPMN, DC, DI, FLOW_NODES, MAX_BYTES, PS, UnreadableDiagram, _lanes, extensions, local, xml
+from engine.workflow.reading import BPMN, DC, DI, FLOW_NODES, PS, UnreadableDiagram, lanes_of, local, xml
 
-MAX_CHANGES = 4000
+MAX_CHANGES = 2000
 MAX_TEXT = 2000
+MAX_NODES = 12_000
+"""Elements and flows of all diagrams of one side; a diagram beyond is compared as a file."""
+MAX_NAME = 200
+MAX_ROWS = 400
+"""Rules of decision tables that are shown beside each other."""
 MAX_LIKELY = 12
 """How many elements are looked at that may be another one under a new id."""
 SCOPES = ("process", "subProcess", "transaction", "adHocSubProcess")
 TASKS = frozenset({"userTask", "manualTask", "task"})
+_BPMN = f"{{{BPMN}}}"
+_EXTENSIONS, _OURS = f"{_BPMN}extensionElements", f"{{{PS}}}*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,8 @@ class Change:
     @property
     def sentence(self) -> str:
         """The sentence that tells it, with places for `what`, `name`, `property`, `before` and `after`."""
+        if self.attribute == "too_large":
+            return N_("文件“%(name)s”太大，没有逐项比较，只知道内容改了。")
         if self.kind == "changed" and not self.attribute:
             return N_("%(what)s“%(name)s”的内容改了。")
         if self.kind == "changed":
@@ -79,15 +91,17 @@ def differences(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Chan
     Args:
         old, new: The files by their paths, as a version or a draft keeps them.
     """
-    found = [*_diagrams(old, new)]
+    found = list(itertools.islice(_diagrams(old, new), MAX_CHANGES))
     for path in sorted({*old, *new}):
         if path.endswith(".bpmn"):
             continue
         was, now = old.get(path), new.get(path)
         if was == now:
             continue
+        if len(found) >= MAX_CHANGES:
+            break
         try:
-            found += _file(path, was, now)
+            found += itertools.islice(_file(path, was, now), MAX_CHANGES)
         except Unreadable:
             found.append(Change("added" if was is None else "removed" if now is None else "changed", "file", path, name=path))
     return sorted(found[:MAX_CHANGES], key=lambda change: (_rank(change.file), change.file))
@@ -163,22 +177,28 @@ def _what(kind: str) -> str:
 def _diagrams(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[Change]:
     sides: list[dict[str, _Node]] = []
     unreadable: set[str] = set()
+    large: set[str] = set()
     for files in (old, new):
         nodes: dict[str, _Node] = {}
         for path in sorted(files):
             if path.endswith(".bpmn"):
                 try:
-                    nodes.update((node.id, node) for node in _nodes(path, files[path]))
-                except UnreadableDiagram:
-                    unreadable.add(path)
+                    found = list(itertools.islice(_nodes(path, files[path]), MAX_NODES + 1 - len(nodes)))
+                except UnreadableDiagram as error:
+                    found = []
+                    (large if error.reason in ("too_large", "too_many_parts") else unreadable).add(path)
+                if len(nodes) + len(found) > MAX_NODES:
+                    large.add(path)
+                else:
+                    nodes.update((node.id, node) for node in found)
         sides.append(nodes)
     for path in sorted(path for path in {*old, *new} if path.endswith(".bpmn")):
         was, now = old.get(path), new.get(path)
         if was is None or now is None:
             yield from _whole(path, "diagram", _name_of(sides[now is not None], path), was, now)
-        elif path in unreadable and was != now:
-            yield Change("changed", "file", path, name=path)
-    whole = {path for path in {*old, *new} if path.endswith(".bpmn") and (path not in old or path not in new)} | unreadable
+        elif path in unreadable | large and was != now:
+            yield Change("changed", "file", path, name=path, attribute="too_large" if path in large else "")
+    whole = {path for path in {*old, *new} if path.endswith(".bpmn") and (path not in old or path not in new)} | unreadable | large
     yield from _compare(sides[0], sides[1], whole)
 
 
@@ -333,27 +353,27 @@ def _nodes(path: str, content: bytes) -> Iterator[_Node]:
     root = xml(content, path)
     places = dict(_places(root))
     messages = {message.get("id", ""): message.get("name", "") for message in root.iter(f"{{{BPMN}}}message")}
-    for process in root.iter(f"{{{BPMN}}}process"):
-        lanes = _lanes(process)
-        by_id = {node.get("id", ""): node for node in process.iter(etree.Element) if isinstance(node.tag, str)}
+    for process in root.findall(f"{{{BPMN}}}process"):
+        lanes = lanes_of(process)
+        by_id = {node.get("id", ""): node for node in process.iter(etree.Element)}
         around: dict[str, set[str]] = {}
         for node in process.iter(f"{{{BPMN}}}sequenceFlow"):
             around.setdefault(node.get("sourceRef", ""), set()).add(node.get("targetRef", ""))
             around.setdefault(node.get("targetRef", ""), set()).add(node.get("sourceRef", ""))
-        for node in process.iter(etree.Element):
-            if not isinstance(node.tag, str) or not node.tag.startswith(f"{{{BPMN}}}") or not node.get("id"):
+        for node, inside, role in _within(process, lanes):
+            if not node.tag.startswith(_BPMN) or not node.get("id"):
                 continue
             kind = local(node)
             if kind in FLOW_NODES:
                 made = _node(node, kind, _what(kind), path, places)
-                made.properties = _properties(node, process, lanes, messages)
+                made.properties = _properties(node, kind, inside, role or lanes.get(made.id, ""), messages)
                 made.around = frozenset(around.get(made.id, ()))
             elif kind == "sequenceFlow":
                 made = _node(node, kind, "flow", path, places)
                 condition = node.find(f"{{{BPMN}}}conditionExpression")
                 made.properties = {
-                    "name": made.name,
-                    "name_en": made.name_en,
+                    "name": _flat_text(node.get("name")),
+                    "name_en": _flat_text(node.get(f"{{{PS}}}name_en")),
                     "source": node.get("sourceRef", ""),
                     "target": node.get("targetRef", ""),
                     "condition": (condition.text or "").strip() if condition is not None else "",
@@ -362,7 +382,7 @@ def _nodes(path: str, content: bytes) -> Iterator[_Node]:
                     made.name, made.name_en = _ends(node, by_id, None), _ends(node, by_id, f"{{{PS}}}name_en")
             elif kind in ("lane", "process"):
                 made = _node(node, kind, kind, path, places)
-                made.properties = {"name": made.name, "name_en": made.name_en}
+                made.properties = {"name": _flat_text(node.get("name")), "name_en": _flat_text(node.get(f"{{{PS}}}name_en"))}
                 if kind == "process":
                     made.properties["executable"] = node.get("isExecutable", "true")
             else:
@@ -377,7 +397,7 @@ def _nodes(path: str, content: bytes) -> Iterator[_Node]:
 
 def _node(node: etree._Element, kind: str, what: str, path: str, places: Mapping[str, tuple[float, ...]]) -> _Node:
     key = node.get("id", "")
-    name, name_en = _flat_text(node.get("name")), _flat_text(node.get(f"{{{PS}}}name_en"))
+    name, name_en = _flat_text(node.get("name"))[:MAX_NAME], _flat_text(node.get(f"{{{PS}}}name_en"))[:MAX_NAME]
     # A lane's id is its role, which stands in many diagrams.
     return _Node(f"{path}#{key}" if kind == "lane" else key, kind, what, path, name, name_en, place=places.get(key, ()))
 
@@ -388,7 +408,7 @@ def _ends(flow: etree._Element, by_id: Mapping[str, etree._Element], attribute: 
     for end in (flow.get("sourceRef", ""), flow.get("targetRef", "")):
         found = by_id.get(end)
         own = (found.get(attribute or "name") or found.get("name") or "") if found is not None else ""
-        names.append(_flat_text(own) or end)
+        names.append((_flat_text(own) or end)[: MAX_NAME // 2])
     return " — ".join(names)
 
 
@@ -413,42 +433,80 @@ _OWN_ATTRIBUTES = {"id", "name", "default", "attachedToRef", "cancelActivity", "
 _OWN_CHILDREN = {"documentation", "extensionElements", "incoming", "outgoing", "multiInstanceLoopCharacteristics", "laneSet"}
 
 
-def _properties(node: etree._Element, process: etree._Element, lanes: Mapping[str, str], messages: Mapping[str, str]) -> dict[str, str]:
-    """Return everything by which a flow node may differ, each as text."""
-    enclosing = next((parent for parent in node.iterancestors() if isinstance(parent.tag, str) and local(parent) in SCOPES), process)
-    above = [lanes[parent.get("id", "")] for parent in node.iterancestors() if parent.get("id", "") in lanes]
-    role = node.get(f"{{{PS}}}role") or lanes.get(node.get("id", "")) or (above[0] if above else "")
+def _within(process: etree._Element, lanes: Mapping[str, str]) -> Iterator[tuple[etree._Element, str, str]]:
+    """Yield each node of a process with the id of the part it lies in, empty outside of parts, and the lane of what encloses it."""
+    around = [("", "")]
+    for event, node in etree.iterwalk(process, events=("start", "end")):
+        if not isinstance(node.tag, str):
+            continue
+        if event == "end":
+            around.pop()
+            continue
+        inside, lane = around[-1]
+        yield node, inside, lane
+        key = node.get("id", "")
+        is_part = local(node) in SCOPES and node is not process
+        around.append((key if is_part else inside, lanes.get(key, lane)))
+
+
+def _own(node: etree._Element) -> dict[str, list[etree._Element]]:
+    """Return our own extension elements of a node by their names."""
+    found: dict[str, list[etree._Element]] = {}
+    for holder in node.iterchildren(_EXTENSIONS):
+        for entry in holder.iterchildren(_OURS):
+            found.setdefault(local(entry), []).append(entry)
+    return found
+
+
+def _properties(node: etree._Element, kind: str, inside: str, lane: str, messages: Mapping[str, str]) -> dict[str, str]:
+    """Return everything by which a flow node may differ, each as text.
+
+    Args:
+        inside: The part it lies in.
+        lane: The lane of what encloses it, or its own.
+    """
+    role = node.get(f"{{{PS}}}role") or lane
     found = {
-        "kind": local(node),
+        "kind": kind,
         "name": _flat_text(node.get("name")),
         "name_en": _flat_text(node.get(f"{{{PS}}}name_en")),
         "role": role.split(".")[0],
         "phase": node.get(f"{{{PS}}}phase", ""),
         "state": node.get(f"{{{PS}}}state", ""),
-        "part": enclosing.get("id", "") if enclosing is not process else "",
-        "documentation": "\n".join((child.text or "").strip() for child in node.findall(f"{{{BPMN}}}documentation")),
-        "documentation_en": "\n".join((entry.text or "").strip() for entry in extensions(node, "documentation_en")),
+        "part": inside,
         "attached": node.get("attachedToRef", ""),
-        "interrupts": node.get("cancelActivity", "true") if local(node) == "boundaryEvent" else "",
+        "interrupts": node.get("cancelActivity", "true") if kind == "boundaryEvent" else "",
         "called": node.get("calledElement", ""),
         "default": node.get("default", ""),
     }
-    for task in extensions(node, "task")[:1]:
+    if len(node):
+        found |= _inner(node, messages)
+    found |= _others(node)
+    return {key: value for key, value in found.items() if value}
+
+
+def _inner(node: etree._Element, messages: Mapping[str, str]) -> dict[str, str]:
+    """Return what is told inside a flow node."""
+    found: dict[str, str] = {}
+    own = _own(node)
+    for task in own.get("task", ())[:1]:
         found |= {name: task.get(attribute, "") for attribute, name in _TASK.items()}
-    found["outputs"] = _lines(f"{entry.get('variable')} = {entry.get('expression')}" for entry in extensions(node, "output"))
-    found["sets"] = _lines(f"{entry.get('variable')} = {entry.get('expression')}" for entry in extensions(node, "set"))
-    for service in extensions(node, "service"):
+    for key, tag, left, right in (("outputs", "output", "variable", "expression"), ("sets", "set", "variable", "expression")):
+        found[key] = _lines(f"{entry.get(left)} = {entry.get(right)}" for entry in own.get(tag, ()))
+    for service in own.get("service", ()):
         found["service"] = service.get("name", "")
         found["arguments"] = _lines(f"{entry.get('name')} = {entry.get('expression')}" for entry in service.findall(f"{{{PS}}}argument"))
-    found["arms"] = _lines(" ".join(filter(None, (entry.get("limit"), entry.get("from")))) for entry in extensions(node, "arm"))
-    found["meets"] = _lines(entry.get("limit", "") for entry in extensions(node, "meet"))
-    for message in extensions(node, "message"):
+    found["arms"] = _lines(" ".join(filter(None, (entry.get("limit"), entry.get("from")))) for entry in own.get("arm", ()))
+    found["meets"] = _lines(entry.get("limit", "") for entry in own.get("meet", ()))
+    for message in own.get("message", ()):
         found |= {"message_role": message.get("role", ""), "message_form": message.get("form", "")}
-    for child in node:
-        if not isinstance(child.tag, str):
-            continue
+    found["documentation_en"] = "\n".join((entry.text or "").strip() for entry in own.get("documentation_en", ()))
+    documentation = []
+    for child in node.iterchildren(etree.Element):
         tag = local(child)
-        if tag == "timerEventDefinition":
+        if tag == "documentation" and child.tag == f"{_BPMN}documentation":
+            documentation.append((child.text or "").strip())
+        elif tag == "timerEventDefinition":
             found["timer"] = _lines(f"{local(entry)}: {(entry.text or '').strip()}" for entry in child if isinstance(entry.tag, str))
         elif tag == "messageEventDefinition":
             found["message"] = messages.get(child.get("messageRef", ""), child.get("messageRef", ""))
@@ -456,8 +514,8 @@ def _properties(node: etree._Element, process: etree._Element, lanes: Mapping[st
             found["instances"] = _flat(child)
         elif tag.endswith("EventDefinition"):
             found["event"] = _flat(child)
-    found |= _others(node)
-    return {key: value for key, value in found.items() if value}
+    found["documentation"] = "\n".join(documentation)
+    return found
 
 
 def _others(node: etree._Element) -> dict[str, str]:
@@ -567,16 +625,10 @@ class _Table:
 
 
 def _tree(content: bytes) -> etree._Element:
-    if len(content) > MAX_BYTES:
-        raise Unreadable
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(content, parser)
-    except (etree.XMLSyntaxError, ValueError):
+        return dmn.parse_xml(content)
+    except ModelRefused:
         raise Unreadable from None
-    if str(root.getroottree().docinfo.doctype or ""):  # type: ignore[union-attr]
-        raise Unreadable
-    return root
 
 
 def _all(node: etree._Element, name: str) -> list[etree._Element]:
@@ -646,20 +698,21 @@ def _tables(path: str, was: bytes | None, now: bytes | None) -> Iterator[Change]
                 )
         yield from _columns(path, "input", before.inputs, table.inputs, name)
         yield from _columns(path, "output", before.outputs, table.outputs, name)
+        numbers = _numbers(before), _numbers(table)
         for row in _rule_rows(before, table):
             if row.kind == "order":
-                yield Change("changed", "table", path, key, name, "", "order", " ".join(row.before), " ".join(row.after))
+                yield Change("changed", "table", path, key, name, "", "order", _short(" ".join(row.before)), _short(" ".join(row.after)))
             elif row.kind:
-                label = f"{name} · {_rule_number(before, table, row)}"
+                number = numbers[row.kind != "removed"].get((row.key, row.before if row.kind == "removed" else row.after)) or row.key
                 what = "cells" if row.kind == "changed" else ""
-                yield Change(row.kind, "rule", path, row.key, label, "", what, " | ".join(row.before), " | ".join(row.after))
+                yield Change(
+                    row.kind, "rule", path, row.key, f"{name} · {number}", "", what, _short(" | ".join(row.before)), _short(" | ".join(row.after))
+                )
 
 
-def _rule_number(old: _Table, new: _Table, row: Row) -> str:
-    rules = old.rules if row.kind == "removed" else new.rules
-    cells = row.before if row.kind == "removed" else row.after
-    place = next((place for place, (key, own) in enumerate(rules, 1) if own == cells and key == row.key), 0)
-    return str(place or row.key)
+def _numbers(table: _Table) -> dict[tuple[str, tuple[str, ...]], int]:
+    """Return the places of rules, from 1; of several that are the same, the first."""
+    return {rule: place for place, rule in reversed(list(enumerate(table.rules, 1)))}
 
 
 def _columns(path: str, what: str, old: tuple[tuple[str, str, str], ...], new: tuple[tuple[str, str, str], ...], table: str) -> Iterator[Change]:
@@ -677,48 +730,64 @@ def _columns(path: str, what: str, old: tuple[tuple[str, str, str], ...], new: t
 
 
 def _rule_rows(old: _Table, new: _Table) -> list[Row]:
-    """Pair the rules of a table: by what they say, then by their ids."""
-    rest = list(old.rules)
-    paired: list[tuple[tuple[str, tuple[str, ...]] | None, tuple[str, tuple[str, ...]] | None]] = []
-    waiting = []
+    """Pair the rules of a table: by all they say and their ids, by what they say, then by their ids."""
+    left = dict(enumerate(old.rules))
+    whole, cells = _places_of(enumerate(old.rules)), _places_of((place, rule[1]) for place, rule in left.items())
+    paired: list[int | None] = []
     for rule in new.rules:
-        same = next((other for other in rest if other == rule), None) or next((other for other in rest if other[1] == rule[1]), None)
-        if same is not None:
-            rest.remove(same)
-        else:
-            waiting.append(rule)
-        paired.append((same, rule))
-    by_id = {key: (key, cells) for key, cells in rest if key}
-    for place, (same, one) in enumerate(paired):
-        if same is None and one is not None and one in waiting and one[0] in by_id:
-            other = by_id.pop(one[0])
-            rest.remove(other)
-            paired[place] = (other, one)
-    rows = [
-        Row("" if before is not None and before[1] == after[1] else "changed" if before else "added", after[0], before[1] if before else (), after[1])
-        for before, after in paired
-        if after is not None
-    ]
-    rows += [Row("removed", key, cells, ()) for key, cells in rest]
-    kept = [before for before, _ in paired if before is not None]
-    if [rule for rule in old.rules if rule in kept] != kept:
-        numbers = {id(rule): str(place) for place, rule in enumerate(old.rules, 1)}
-        was_at = [next((str(place) for place, rule in enumerate(old.rules, 1) if rule == entry), "?") for entry in kept]
-        rows.append(Row("order", "", tuple(sorted(was_at, key=int)) if numbers else (), tuple(was_at)))
+        place = _first(whole.get(rule), left)
+        place = _first(cells.get(rule[1]), left) if place is None else place
+        if place is not None:
+            del left[place]
+        paired.append(place)
+    by_id = {key: place for place, (key, _cells) in left.items() if key}
+    for number, (key, _cells) in enumerate(new.rules):
+        if paired[number] is None and key in by_id:
+            paired[number] = place = by_id.pop(key)
+            del left[place]
+    rows = []
+    for place, (key, after) in zip(paired, new.rules, strict=True):
+        before = None if place is None else old.rules[place][1]
+        rows.append(Row("added" if before is None else "" if before == after else "changed", key, before or (), after))
+    rows += [Row("removed", key, before, ()) for key, before in left.values()]
+    kept = [place for place in paired if place is not None]
+    if kept != sorted(kept):
+        rows.append(Row("order", "", tuple(str(place + 1) for place in sorted(kept)), tuple(str(place + 1) for place in kept)))
     return rows
+
+
+def _places_of(entries: Iterable[tuple[int, Any]]) -> dict[Any, deque[int]]:
+    found: dict[Any, deque[int]] = {}
+    for place, entry in entries:
+        found.setdefault(entry, deque()).append(place)
+    return found
+
+
+def _first(places: deque[int] | None, left: Mapping[int, Any]) -> int | None:
+    """Take the first of some places that is still left."""
+    while places:
+        place = places.popleft()
+        if place in left:
+            return place
+    return None
 
 
 @dataclass(frozen=True)
 class TableBeside:
-    """A decision table beside its former self: names of its columns, and its rules."""
+    """A decision table beside its former self: names of its columns, its rules, and how many of those are left out."""
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    left: int = 0
 
 
-def tables_beside(was: bytes | None, now: bytes | None) -> list[TableBeside]:
-    """Return the decision tables of a file for reading, old and new in one."""
+def tables_beside(was: bytes | None, now: bytes | None, most: int = MAX_ROWS) -> list[TableBeside]:
+    """Return the decision tables of a file for reading, old and new in one.
+
+    Args:
+        most: How many rules are shown; of a larger table first those that changed. How many are left out stands in `left`.
+    """
     try:
         old, new = _read_tables(was), _read_tables(now)
     except Unreadable:
@@ -729,7 +798,10 @@ def tables_beside(was: bytes | None, now: bytes | None) -> list[TableBeside]:
         before, after = old.get(key, empty), new.get(key, empty)
         shown = after if after.rules or after.inputs else before
         rows = tuple(row for row in _rule_rows(before, after) if row.kind != "order")
-        found.append(TableBeside(after.name or before.name or key, tuple(entry[1] for entry in (*shown.inputs, *shown.outputs)), rows))
+        kept = rows if len(rows) <= most else tuple(row for row in rows if row.kind)[:most]
+        most -= len(kept)
+        columns = tuple(entry[1] for entry in (*shown.inputs, *shown.outputs))
+        found.append(TableBeside(after.name or before.name or key, columns, kept, len(rows) - len(kept)))
     return found
 
 
@@ -743,7 +815,7 @@ def _read_form(content: bytes | None) -> dict[str, Any]:
     if content is None:
         return {}
     try:
-        found = json.loads(content) if len(content) <= MAX_BYTES else None
+        found = json.loads(content) if forms.is_small(content) else None
     except (ValueError, RecursionError):
         raise Unreadable from None
     if not isinstance(found, dict):

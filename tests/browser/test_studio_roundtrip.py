@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from lxml import etree
 
+from engine import drafts
+from engine.workflow import reading
 from engine.workflow.reading import BPMN, DI
 from tests.browser.conftest import Person
 
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = {"cancelActivity": "true", "isInterrupting": "true", "isSequential": "false"}
 """What an attribute says when it is not written (BPMN 2.0): leaving it out loses nothing."""
+FOREIGNERS = sorted((Path(__file__).parents[1] / "engine" / "workflow" / "foreign").glob("*.bpmn"))
 EMPTY = {f"{{{BPMN}}}{tag}" for tag in ("incoming", "outgoing")}
 WRITE = """async ([xml]) => {
   const studio = globalThis.pingshenStudio;
@@ -97,8 +103,61 @@ def test_a_diagram_from_elsewhere_without_a_drawing_is_laid_out_and_keeps_what_w
     after = etree.fromstring(page.evaluate(WRITE, [FOREIGN]).encode())
     drawn = f"{{{DI}}}BPMNShape"
     assert {shape.get("bpmnElement") for shape in after.iter(drawn)} >= {"begun", "decide", "over"}
+    assert {edge.get("bpmnElement") for edge in after.iter(f"{{{DI}}}BPMNEdge")} == {"f1", "f2"}, "though no step says what comes and goes"
     for root in (before, after):
         for node in list(root.iter(*EMPTY)):
             node.getparent().remove(node)  # type: ignore[union-attr]
     process = f"{{{BPMN}}}process"
     assert differences(canonical(before.find(process)), canonical(after.find(process))) == []  # type: ignore[arg-type]
+
+
+def parts(content: bytes) -> Counter[tuple[str, ...]]:
+    """Return each element, attribute, text and comment of a file with the element around it; what may be left unsaid is left out."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for node in etree.fromstring(content, etree.XMLParser(recover=True)).iter():
+        around = node.getparent()
+        where = "" if around is None else f"{around.tag}#{around.get('id', '')}"
+        if not isinstance(node.tag, str):
+            found["comment", where, str(node.text)] += 1
+            continue
+        own = f"{node.tag}#{node.get('id', '')}"
+        found["element", where, own] += 1
+        if not len(node):
+            found["text", where, own, (node.text or "").strip()] += 1
+        for name, value in node.attrib.items():
+            found["attribute", where, own, str(name), str(value)] += 1
+    return found
+
+
+@pytest.mark.parametrize("path", [path for path in FOREIGNERS if path.stem != "tiny"], ids=lambda path: path.stem)  # that one has no drawing
+def test_diagrams_of_others_open_without_a_complaint_and_are_written_with_all_that_they_held(visit: Callable[..., Person], path: Path) -> None:
+    person = visit("liucheng")
+    page = person.open("/studio/maternal_death")
+    page.wait_for_selector("[data-ready=true]")
+    written = page.evaluate(WRITE, [drafts.in_utf8(path.read_bytes()).decode()])
+    assert parts(drafts.in_utf8(path.read_bytes())) - parts(written.encode()) == Counter()
+    assert "kept_" not in written
+    assert person.complaints == []
+
+
+def test_what_the_editor_does_not_read_is_drawn_changed_and_taken_away_like_all_else(visit: Callable[..., Person]) -> None:
+    page = visit("liucheng").open("/studio/maternal_death")
+    page.wait_for_selector("[data-ready=true]")
+    text = (Path(__file__).parents[1] / "engine" / "workflow" / "foreign" / "older.bpmn").read_text()
+    change = WRITE.replace(
+        "  const written",
+        """  const [registry, modeling] = ['elementRegistry', 'modeling'].map((name) => editor.modeler.get(name));
+  const drawn = registry.getAll().map(({ businessObject }) => businessObject).filter(({ id }) => id.startsWith('kept_')).map(({ $type }) => $type);
+  if (!editor.reveal('开始') || !editor.ids().includes('1 late')) throw new Error('not found by its id');
+  modeling.updateProperties(registry.find(({ businessObject }) => businessObject.name === 'Begin'), { name: 'Begun' });
+  modeling.removeElements([registry.find(({ businessObject }) => businessObject.name === 'Inside')]);
+  globalThis.drawn = drawn;
+  const written""",
+    )
+    after = reading.xml(page.evaluate(change, [text]).encode(), keeps_all=True)
+    assert sorted(set(page.evaluate("drawn"))) == ["bpmn:BoundaryEvent", "bpmn:StartEvent", "bpmn:SubProcess"]
+    begun = after.find(f".//{{{BPMN}}}startEvent")
+    assert begun is not None
+    assert (begun.get("id"), begun.get("name"), [child.tag for child in begun if isinstance(child.tag, str)]) == ("开始", "Begun", ["geometry"])
+    assert after.find(f".//{{{BPMN}}}subProcess") is None
+    assert [comment.text for comment in after.iter(etree.Comment)] == [" the way "]

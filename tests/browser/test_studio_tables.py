@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from engine import decision_tables, drafts
+from engine import blanks, decision_tables, drafts
 from engine.transaction import transaction
 from models import ProcedureDraft
 from tests.browser.conftest import NARROW, Person
@@ -125,11 +125,12 @@ def test_a_new_table_is_one_that_runs(visit: Callable[..., Person]) -> None:
     person = visit("liucheng")
     page = person.open(TABLE)
     page.wait_for_selector("[data-ready=true]")
-    text = page.evaluate(
-        "async () => (await import(document.querySelector('script[type=module][src*=\"studio/studio.js\"]').src.replace('studio.js', 'tables.js'))).blank('age', '年龄 <分组> & \"x\"')"
-    )
+    text = blanks.table("age", '年龄 <分组> & "x"').decode()
     (named,) = decision_tables.names(text.encode())
-    assert (named.name, named.hit_policy, len(named.inputs), len(named.outputs)) == ('年龄 <分组> & "x"', "UNIQUE", 1, 1)
+    assert (named.name, named.hit_policy, len(named.outputs)) == ("age", "FIRST", 1)
+    assert (
+        page.evaluate("text => new DOMParser().parseFromString(text, 'text/xml').documentElement.getAttribute('name')", text) == '年龄 <分组> & "x"'
+    )
     assert page.evaluate(TRY, text) == {"said": text, "note": "", "isDrawn": True}
 
 

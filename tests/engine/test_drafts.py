@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from engine import clock, drafts, procedures, vocabulary
+from engine import blanks, clock, drafts, procedures
 from engine.errors import ApprovalNeeded, DraftLocked, DraftOutdated, FileUnfit, FourEyes, InvalidInput, NotFound, NotNow
 from engine.transaction import transaction
 from models import CaseKind, Procedure, ProcedureDraft, ProcedureDraftChange, ProcedureVersion
@@ -152,7 +152,7 @@ def test_paths_that_lead_out_of_the_archive_are_left_away() -> None:
 
 def test_a_new_procedure_begins_whole_and_goes_when_it_is_thrown_away(begun: World) -> None:
     session, actor = begun.session, begun.actor("liucheng")
-    files = vocabulary.blank("our_own", '引号"与<尖括号>', "Quotes & <brackets>", "maternal_near_miss")
+    files = blanks.procedure("our_own", '引号"与<尖括号>', "Quotes & <brackets>", "maternal_near_miss")
     assert procedures.check(files) == []
     draft = drafts.create(session, actor, "our_own", "试", "Try", CaseKind.MATERNAL_NEAR_MISS, files)
     with pytest.raises(InvalidInput):

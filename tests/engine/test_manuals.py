@@ -159,3 +159,11 @@ def test_decision_tables_are_told_cell_by_cell() -> None:
         {"name": "范围", "hit": "COLLECT SUM", "inputs": ["kind"], "outputs": ["points"], "rows": [['"a"', "1"], ["-", "2"]]}
     ]
     assert list(manuals.decision_tables(b"not xml")) == []
+
+
+def test_a_group_is_called_as_its_category_says() -> None:
+    text = b"""<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:di="http://www.omg.org/spec/BPMN/20100524/DI"
+      xmlns:dc="http://www.omg.org/spec/DD/20100524/DC"><category id="c"><categoryValue id="v" value="Ward rounds"/></category>
+      <process id="p"><group id="g" categoryValueRef="v"/></process><di:BPMNDiagram><di:BPMNPlane bpmnElement="p">
+      <di:BPMNShape bpmnElement="g"><dc:Bounds x="10" y="10" width="180" height="150"/></di:BPMNShape></di:BPMNPlane></di:BPMNDiagram></definitions>"""
+    assert "Ward rounds" in texts(drawings.read(text).whole().svg)

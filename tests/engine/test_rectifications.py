@@ -29,7 +29,7 @@ def report(world: World, who: str = OWNER, **changes: Any) -> None:
 
 def test_the_items_are_those_of_the_approved_plan(at: At) -> None:
     world = at("do_item")
-    items = rectifications.of_case(world.session, world.case_id)
+    items = rectifications.of_case(world.session, world.actor(OFFICER), world.case_id)
     assert [item.number for item in items] == [f"LZ26-ZG-00{place}" for place in (1, 2, 3)]
     assert {item.state for item in items} == {ItemState.OPEN}
     assert [item.due_on == item.first_due_on for item in items] == [True] * 3
@@ -41,7 +41,7 @@ def test_the_items_are_those_of_the_approved_plan(at: At) -> None:
 def test_an_item_says_nothing_of_the_case_it_came_from(at: At) -> None:
     world = at("do_item")
     terms = subjects.identifiers(world.session, world.case_id)
-    for item in rectifications.of_case(world.session, world.case_id):
+    for item in rectifications.of_case(world.session, world.actor(OFFICER), world.case_id):
         text = str(rectifications.facts(world.session, item.id))
         assert str(world.case.number) not in text
         assert not [term for term in terms if term in text]
@@ -59,6 +59,7 @@ def test_owner_verifier_unit_and_office_see_it_and_others_do_not(at: At) -> None
         with pytest.raises(NotFound):
             rectifications.read(world.session, world.actor(who), number)
         assert number not in {row.number for row in rectifications.find(world.session, world.actor(who))[0]}
+        assert number not in {row.number for row in rectifications.of_case(world.session, world.actor(who), world.case_id)}
     world.session.flush()
     assert len(world.rows(JournalEntry, JournalEntry.action == "rectification:read")) == 5
 

@@ -56,6 +56,17 @@ def test_the_list_is_narrowed_to_a_kind(two: None, browse: Callable[..., Browser
     assert "<b>成立吗" not in browse("tangyining").get(f"{PAGE}?kind=nonsense").text
 
 
+def test_what_only_lies_elsewhere_stands_below_what_is_another(sessions: Sessions, browse: Callable[..., Browser]) -> None:
+    files = replaced(
+        changed(), "shared/review.bpmn", ('<dc:Bounds x="182" y="262" width="36" height="36"', '<dc:Bounds x="152" y="282" width="36" height="36"')
+    )
+    with transaction(sessions) as session:
+        procedures.deploy(session, None, files)
+    page = browse("tangyining").get(PAGE).text
+    listed = page[page.index('id="list"') :]
+    assert 0 < listed.index("新增步骤“院内讨论”") < listed.index("事件“开始评审”只在图上换了位置。")
+
+
 def test_the_same_version_differs_in_nothing(browse: Callable[..., Browser]) -> None:
     assert "没有不同。" in browse("tangyining").get("/procedures/maternal_death/versions/1/compare/1").text
 

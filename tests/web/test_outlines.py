@@ -80,7 +80,12 @@ def test_a_version_is_read_as_an_outline_with_every_step_once(browse: Any) -> No
 
 
 def test_without_a_draft_the_outline_is_that_of_the_version_in_use(browse: Any) -> None:
-    assert browse("liucheng").get("/studio/maternal_death/outline").location.endswith("/procedures/maternal_death/versions/1/outline")
+    person = browse("liucheng")
+    assert person.get("/studio/maternal_death/outline").location.endswith("/procedures/maternal_death/versions/1/outline")
+    of_a_part = person.get(REPORT.format("outline"))  # where the editor's own link leads when it is open for reading
+    assert of_a_part.location.endswith("/procedures/maternal_death/versions/1/outline?file=shared/report.bpmn")
+    assert person.get(of_a_part.location).status_code == 200
+    assert person.get(person.get("/studio/maternal_death/outline/no_such.bpmn").location).status_code == 404
 
 
 def test_an_administrator_adds_a_discussion_with_a_form_a_deadline_and_an_escalation(writer: Any, sessions: Sessions) -> None:

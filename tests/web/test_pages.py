@@ -370,3 +370,13 @@ def test_what_no_database_takes_is_refused_at_the_door(browse: Any, path: str) -
     browser = browse("tangyining")
     assert browser.post("/cases/search", {"words": "\x00"}).status_code == 400
     assert browser.post("/cases/search", {"x" * 300: "y"}).status_code == 400
+
+
+def test_a_form_of_a_version_tells_its_fields_in_words(browse: Any) -> None:
+    page = browse("liucheng").get("/procedures/maternal_death/versions/1/forms/report_card").text
+    assert "列出来选一个" in page and "一行文字" in page
+    assert not re.search(r">\s*(textfield|radio|dynamiclist|datetime|group)\b", page)
+
+
+def test_a_profile_tells_its_values_in_words(browse: Any) -> None:
+    assert not re.search(r"<td>[a-z_]{3,}</td>", browse("liucheng").get("/profiles/jieshou").text)

@@ -56,11 +56,23 @@ def test_without_a_draft_the_version_in_use_is_read(browse: Callable[..., Browse
     assert person.get("/studio/no_such").status_code == 404
 
 
+@pytest.mark.parametrize("with_draft", [False, True])
+def test_every_link_of_the_editor_leads_somewhere(browse: Callable[..., Browser], with_draft: bool) -> None:
+    person = browse("liucheng")
+    if with_draft:
+        person.post(f"/studio/{KEY}/draft")
+    links = set(re.findall(r'href="(/studio[^"#]*)', person.get(f"/studio/{KEY}").text))
+    assert {f"/studio/{KEY}/outline/{MAIN}", "/studio/help"} <= links
+    assert (f"/studio/{KEY}/trials" in links) is with_draft
+    assert {link: status for link in sorted(links) if (status := person.get(link).status_code) not in (200, 302)} == {}
+
+
 def test_files_are_listed_read_saved_and_undone(studio: Studio) -> None:
     listed = studio.read("files")
     by_path = {entry["path"]: entry for entry in listed["files"]}
     assert (by_path[MAIN]["name"], by_path[MAIN]["kind"], by_path[MAIN]["changed"]) == ("孕产妇死亡评审", "diagram", False)
     assert by_path["forms/chase.json"]["name"] == "催报"
+    assert by_path["procedure.toml"]["name"] == "流程说明"
     text = studio.read(f"files/{MAIN}")["text"]
     changed = text.replace('name="接到通知"', 'name="接到电话"')
     status, answer = studio.send("files", {"revision": listed["revision"], "files": {MAIN: changed}, "what": "改名"})
@@ -229,16 +241,38 @@ def test_a_procedure_begins_and_is_thrown_away(browse: Callable[..., Browser]) -
 
 @pytest.mark.parametrize(
     ("kind", "path", "told"),
-    [("form", "forms/our_own.json", "说明"), ("table", "decisions/our_own.dmn", "FIRST"), ("diagram", "shared/our_own.bpmn", "process")],
+    [("form", "forms/our_own.json", "audience"), ("table", "decisions/our_own.dmn", "FIRST"), ("diagram", "shared/our_own.bpmn", "process")],
 )
-def test_a_new_file_is_fit_from_the_beginning(studio: Studio, sessions: Sessions, kind: str, path: str, told: str) -> None:
+def test_a_new_file_is_fit_from_the_beginning_listed_and_taken_away(studio: Studio, kind: str, path: str, told: str) -> None:
     fields = {"kind": kind, "key": "our_own", "name": '院内<讨论>"', "name_en": "In-house & more"}
+    manifest = studio.read("files/procedure.toml")["text"]
     answer = studio.person.post(f"/studio/{KEY}/new", fields)
-    assert (answer.status_code, path.replace("/", "%2F") in answer.location or path in answer.location) == (302, True)
+    assert (answer.status_code, answer.location) == (302, f"/studio/{KEY}/outline/{path}")
+    assert studio.person.get(answer.location).status_code == 200
     assert told in studio.read(f"files/{path}")["text"]
-    errors = [finding for finding in studio.send("check", {"files": {}})[1]["findings"] if finding["level"] == "error"]
-    assert errors == []
+    assert studio.read("files/procedure.toml")["text"].count('"our_own"') == 1
+    findings = studio.send("check", {"files": {}})[1]["findings"]
+    assert [finding for finding in findings if finding["level"] == "error"] == []
     assert "已经有这个标识的文件" in studio.person.post(f"/studio/{KEY}/new", fields).text
+    assert studio.send("remove", {"revision": 2, "path": path}) == (200, {"revision": 3})
+    assert studio.person.client.get(f"/studio/{KEY}/files/{path}").status_code == 404
+    assert studio.read("files/procedure.toml")["text"] == manifest
+
+
+def test_the_editor_is_told_what_a_new_file_lacks_and_who_was_quicker(studio: Studio) -> None:
+    def asked(**fields: Any) -> Any:
+        headers = {"X-CSRFToken": studio.token, "Accept": "application/json"}
+        answer = studio.person.client.post(f"/studio/{KEY}/new", data={"kind": "diagram", "name": "试", "name_en": "Try"} | fields, headers=headers)
+        return answer.status_code, answer.get_json()
+
+    assert asked(key="9")[0] == 422
+    assert asked(key="opinion") == (422, {"problem": "已经有这个标识的文件。"})
+    assert asked(key=KEY) == (422, {"problem": "已经有这个标识的文件。"})  # the process of another file is called so
+    assert asked(key="our_own", revision=7)[0] == 409
+    assert asked(key="our_own", revision=1) == (200, {"revision": 2, "path": "shared/our_own.bpmn"})
+    assert studio.send("remove", {"revision": 1, "path": "shared/our_own.bpmn"})[0] == 409
+    for path in ("procedure.toml", MAIN, "shared/no_such.bpmn", "../x", None):
+        assert studio.send("remove", {"revision": 2, "path": path})[0] == 422
 
 
 def test_a_diagram_goes_out_as_pdf(studio: Studio) -> None:
@@ -264,3 +298,16 @@ def test_a_diagram_from_elsewhere_is_told_what_does_not_run_and_turned_where_it_
     assert studio.person.post(address, [("chosen", "no such offer")]).status_code == 302
     assert studio.read("files/shared/camunda_7.bpmn")["text"] == turned
     assert studio.person.get(f"/studio/{KEY}/turn/forms/chase.json").status_code == 404
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "windows-1252", "iso-8859-15"])
+def test_a_diagram_finds_its_place_by_each_ending_that_tools_give_it_in_the_letters_of_the_editors(studio: Studio, encoding: str) -> None:
+    text = (Path(__file__).parents[1] / "engine" / "workflow" / "foreign" / "bonita.bpmn").read_text().replace("Look at it", "Prüfen für 5 €")
+    content = text.replace('encoding="UTF-8"', f'encoding="{encoding.upper()}"').encode(encoding)
+    for name in ("Office.bpmn2", "Office.bpmn20.xml"):
+        answer = studio.person.client.post(
+            f"/studio/{KEY}/import", data={"files": [(io.BytesIO(content), name)], "csrf_token": studio.token}, headers={"Accept": "application/json"}
+        )
+        assert answer.status_code == 200
+    assert answer.get_json()["paths"] == ["shared/office_bpmn20.bpmn"]
+    assert studio.read("files/shared/office.bpmn")["text"] == text == studio.read("files/shared/office_bpmn20.bpmn")["text"]

@@ -6,12 +6,10 @@ long, with which answers, and what else happens on the way. The demonstration an
 
 from __future__ import annotations
 
-import re
 import tomllib
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache, partial
 from importlib import resources
@@ -21,10 +19,10 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from engine import attachments, calendars, cases, clock, errors, feel, forms, notices, packets, permissions, work_items, worker
+from engine import attachments, calendars, cases, clock, errors, forms, notices, packets, permissions, work_items, worker
 from engine.actor import Actor, of_person
 from engine.permissions import Permission
-from engine.scenarios import duration, merged
+from engine.scenarios import all_of, duration, in_hours, merged, spoken
 from engine.transaction import transaction
 from models import (
     OPEN_STATES,
@@ -41,8 +39,6 @@ from models import (
 from models.database import Sessions
 
 T = TypeVar("T")
-TOKEN = re.compile(r"@(now|today|event|event_day|sitting|workday)(?:([+-])(P\w+))?(?: (\d\d:\d\d))?")
-HOURS = {"office": (time(8, 35), time(17, 20)), "day": (time(8), time(21))}
 PAPER = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
@@ -162,22 +158,6 @@ class Stage:
         """Return the username of a person's key."""
         return self._names.get(person_id) if person_id else None
 
-    def in_hours(self, moment: datetime, hours: str, spread: str) -> datetime:
-        """Return a moment, or the next one at which people work; `spread` keeps them from all beginning at once."""
-        if hours == "any":
-            return moment
-        opens, closes = HOURS[hours]
-        later = timedelta(minutes=zlib.crc32(spread.encode()) % 50)
-        local = moment.astimezone(clock.zone()) + later
-        early = datetime.combine(local.date(), opens, clock.zone()) + later
-        if local.time() >= closes:
-            local = early + timedelta(days=1)
-        elif local.time() < opens:
-            local = early
-        while hours == "office" and not self.calendar.is_working_day(local.date()):
-            local = datetime.combine(local.date() + timedelta(days=1), early.timetz())
-        return local
-
 
 @dataclass
 class _Act:
@@ -263,7 +243,7 @@ class Player:
             at = max(item.offered_at, self._value(after, item))
         else:
             person = self.stage.username(item.person_id) or ""
-            at = self.stage.in_hours(item.offered_at + duration(after), step.get("hours", "office"), f"{item.element}{person}{item.path}")
+            at = in_hours(self.stage.calendar, item.offered_at + duration(after), step.get("hours", "office"), f"{item.element}{person}{item.path}")
         for index, also in enumerate(self.script.also):
             if index not in self._done and also["before"] == item.element and self._fits({**also, "element": item.element}, item, items, ordered):
                 at = self._value(also["at"], item) if "at" in also else max(at, self._last)
@@ -301,7 +281,7 @@ class Player:
     def _notify(self) -> None:
         begin, default = self._begin, self.stage.defaults.answers[notices.FORM]
         said = merged(merged(default, self.script.answers.get(notices.FORM, {})), begin.get("answers", {}))
-        answers, who, once = self._resolved(said, None, (), {}), _first(begin["by"]), begin.get("key") or uuid4().hex
+        answers, who, once = self._resolved(said, None, (), {}), all_of(begin["by"])[0], begin.get("key") or uuid4().hex
 
         def take(session: Session, actor: Actor, answers: Mapping[str, Any]) -> notices.Taken:
             return notices.take(session, actor, answers, key=once)
@@ -311,7 +291,7 @@ class Player:
         self.stage.cases.append(taken.case.id)
 
     def _do(self, item: WorkItem, step: Mapping[str, Any]) -> None:
-        who = self.stage.who(item, _all(step.get("by", ())))
+        who = self.stage.who(item, all_of(step.get("by", ())))
         if item.state is WorkItemState.READY:
             self.stage.run(who, "claim", lambda session, actor: work_items.claim(session, actor, item.id))
         once = uuid4().hex
@@ -352,7 +332,7 @@ class Player:
             raise CannotPlay(f"{what} by {who}: {found}") from error
 
     def _also(self, also: Mapping[str, Any], act: _Act) -> None:
-        who, reason = _first(also.get("by", "tangyining")), also.get("reason", "")
+        who, reason = all_of(also.get("by", "tangyining"))[0], also.get("reason", "")
 
         def command(session: Session, actor: Actor) -> object:
             case = session.get_one(Case, self.case_id)
@@ -380,7 +360,7 @@ class Player:
         item = act.item
         if item is None:
             raise CannotPlay("nothing to try")
-        who = _first(also["by"]) if "by" in also else self.stage.who(item, _all(act.step.get("by", ())))
+        who = all_of(also["by"])[0] if "by" in also else self.stage.who(item, all_of(act.step.get("by", ())))
         answers = self._resolved(act.step["answers"], item, (), {}, None)
         try:
             self.stage.run(who, "try", lambda session, actor: work_items.hand_in(session, actor, item.id, answers, key=uuid4().hex))
@@ -416,20 +396,8 @@ class Player:
 
     def _value(self, text: str, item: WorkItem | None) -> Any:
         """Return the moment or day that a token speaks of."""
-        match = TOKEN.fullmatch(text)
-        if match is None:
-            raise CannotPlay(f"{text!r} is no token")
-        word, sign, length, hour = match.groups()
-        moment = self.script.event if word in ("event", "event_day") else clock.now()
-        if word == "sitting":
-            moment = feel.from_wire((item.variables if item else {})["sitting_at"])
-        shift = duration(length) if length else timedelta()
-        moment = (moment + shift if sign != "-" else moment - shift).astimezone(clock.zone()).replace(second=0, microsecond=0)
-        while word == "workday" and not self.stage.calendar.is_working_day(moment.date()):
-            moment += timedelta(days=1)
-        if hour:
-            return datetime.combine(moment.date(), time.fromisoformat(hour), clock.zone())
-        return moment.date() if word in ("today", "event_day", "workday") else moment
+        sitting = (item.variables if item else {}).get("sitting_at")
+        return spoken(text, self.stage.calendar, event=self.script.event, now=clock.now(), sitting=sitting)
 
 
 def _in_order(act: _Act) -> tuple[datetime, str, str]:
@@ -438,14 +406,6 @@ def _in_order(act: _Act) -> tuple[datetime, str, str]:
 
 def _given(command: Callable[[Session, Actor, Mapping[str, Any]], T], answers: Mapping[str, Any], session: Session, actor: Actor) -> T:
     return command(session, actor, answers)
-
-
-def _all(names: str | Iterable[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
-
-
-def _first(names: str | Iterable[str]) -> str:
-    return _all(names)[0]
 
 
 def play(stage: Stage, players: Sequence[Player], until: datetime | None = None) -> Iterator[Player]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import date, datetime, time, timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -20,11 +18,10 @@ from engine.bottlenecks import Filter, Measured
 from engine.errors import NotFound
 from engine.permissions import Permission
 from models import Procedure, ProcedureVersion, Role
-from web import application, words
+from web import application, diagrams, downloads, words
 from web.guards import requires
 from web.jinja import span
 from web.language import either
-from web.views.case_page import names, processes
 
 NARROWED = ("period", "since", "until", "profile", "version", "role", "organisation")
 KEPT_S = 20.0
@@ -90,7 +87,7 @@ def show(key: str) -> ResponseReturnValue:
         now_waiting=sum(row["measured"].waiting for row in rows if not row["measured"].is_part),
         done=sum(row["measured"].passed for row in rows if not row["measured"].is_part),
         cell=cell,
-        parts=[(process, name, _diagram_url(key, process, asked)) for process, name in processes(deployed)],
+        parts=[(process, name, _diagram_url(key, process, asked)) for process, name in diagrams.processes(deployed)],
         table_url=lambda **changed: url_for("bottlenecks.show", key=key, **{**_given(asked), **changed}),
         csv_url=url_for("bottlenecks.table", key=key, **_given(asked)),
         steps=scale(measured, asked["measure"]),
@@ -103,27 +100,17 @@ def diagram(key: str, process: str) -> ResponseReturnValue:
     """Return a diagram for the viewer with a colour and a number for every step."""
     _procedure, version, wanted = _asked(key)
     deployed = procedures.deployed(g.session, version.id)
-    found = deployed.specification.processes.get(process)
-    if found is None:
-        raise NotFound
+    drawing = diagrams.drawn(deployed, process)
     chosen = arguments()["measure"]
     measured = _measured(key, wanted)
     highest = top(measured, chosen)
-    elements = [element for element in deployed.specification.elements.values() if element.process == process]
     heat = {}
-    for element in elements:
+    for element in (element for element in deployed.specification.elements.values() if element.process == process):
         one = measured.get(element.id)
         level = bottlenecks.level(one, chosen, highest) if one is not None else None
         if one is not None and level is not None:
             heat[element.id] = {"level": level, "text": cell(one, chosen), "waiting": one.waiting}
-    return {
-        "xml": deployed.specification.files[found.file].decode("utf-8"),
-        "done": [],
-        "current": {},
-        "names": names(deployed, process),
-        "calls": {element.id: element.called for element in elements if element.called},
-        "heat": heat,
-    }
+    return drawing | {"heat": heat}
 
 
 @views.get("/<key>/table.csv")
@@ -134,36 +121,26 @@ def table(key: str) -> ResponseReturnValue:
     deployed = procedures.deployed(g.session, version.id)
     asked = arguments()
     rows = _rows(deployed, _measured(key, wanted), asked["sort"], asked["order"])
-    page = io.StringIO()
-    writer = csv.writer(page)
-    all_columns = [*COLUMNS[:5], "queue_high", "work", "work_high", "late", "again"]
-    heads = {**MEASURES, **EXTRA}
-    writer.writerow([_("步骤"), _("标识"), _("所在的图"), _("角色"), *(str(heads[column]) + _unit(column) for column in all_columns)])
-    for row in rows:
-        measured: Measured = row["measured"]
-        writer.writerow(_plain([row["name"], row["id"], row["process"], row["role"], *(_figure(measured, column) for column in all_columns)]))
-    name = f"{key}-{clock.today():%Y%m%d}.csv"
-    return Response("\ufeff" + page.getvalue(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    columns, heads = [*COLUMNS[:5], "queue_high", "work", "work_high", "late", "again"], {**MEASURES, **EXTRA}
+    head = [_("步骤"), _("标识"), _("所在的图"), _("角色"), *(str(heads[column]) + _unit(column) for column in columns)]
+    cells = [[row["name"], row["id"], row["process"], row["role"], *(_figure(row["measured"], column) for column in columns)] for row in rows]
+    return downloads.table([head, *cells], f"{key}-{clock.today():%Y%m%d}.csv")
 
 
 def _asked(key: str) -> tuple[Procedure, ProcedureVersion, Filter]:
     """Return what the address asks for: the procedure, the version whose diagram is shown, and what is measured."""
-    procedure = g.session.scalar(sa.select(Procedure).where(Procedure.key == key))
-    if procedure is None:
-        raise NotFound
+    procedure = procedures.get(g.session, key)
     asked = arguments()
-    versions = g.session.scalars(
-        sa.select(ProcedureVersion).where(ProcedureVersion.procedure_id == procedure.id).order_by(ProcedureVersion.number.desc())
-    ).all()
-    if not versions:
+    in_use = procedures.in_use(g.session, procedure)
+    if in_use is None:
         raise NotFound
-    active = next((version for version in versions if version.activated_at is not None and version.activated_at <= clock.now()), versions[0])
-    version = next((version for version in versions if str(version.number) == asked["version"]), None)
+    of_procedure = g.session.scalars(sa.select(ProcedureVersion).where(ProcedureVersion.procedure_id == procedure.id))
+    version = next((version for version in of_procedure if str(version.number) == asked["version"]), None)
     since, until = period(asked)
     roles = {role.value for role in Role}
     return (
         procedure,
-        version or active,
+        version or in_use,
         Filter(
             since,
             until,
@@ -301,8 +278,3 @@ def _figure(measured: Measured, column: str) -> str:
     if column == "late":
         return f"{value:.3f}"
     return str(int(value)) if column in ("waiting", "passed", "again") else f"{value / 3600:.2f}"
-
-
-def _plain(cells: list[str]) -> list[str]:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return [f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text for text in cells]

@@ -32,7 +32,7 @@ from models import (
 )
 from web import words
 from web.jinja import moment, strip_clock
-from web.language import either, inside, is_english, joined
+from web.language import either, inside, joined
 
 if TYPE_CHECKING:
     from engine.procedures import Deployed
@@ -333,18 +333,3 @@ class _Walker:
         return Step(
             element.id, either(element.name, element.name_en), state, "", when, either(element.documentation, element.documentation_en), tuple(inner)
         )
-
-
-def names(deployed: Deployed, process: str) -> dict[str, str]:
-    """Return what the steps and lanes of a diagram are called in English; nothing in the diagram's own language."""
-    if not is_english():
-        return {}
-    lanes = {lane: words.role_name(lane.split(".")[0]) for lane, _name in deployed.specification.processes[process].lanes}
-    return {**lanes, **{element.id: element.name_en for element in deployed.specification.elements.values() if element.process == process}}
-
-
-def processes(deployed: Deployed) -> list[tuple[str, str]]:
-    """Return the diagrams of the procedure, the main one first."""
-    found = deployed.specification.processes
-    main = deployed.specification.main
-    return [(key, either(found[key].name, found[key].name_en)) for key in sorted(found, key=lambda key: (key != main, list(found).index(key)))]

@@ -49,7 +49,7 @@ from models import (
     WorkItem,
     WorkItemState,
 )
-from web import words
+from web import diagrams, words
 from web.forms.base import BaseForm
 from web.forms.from_schema import Filled, shown
 from web.guards import requires
@@ -156,11 +156,11 @@ def show(reference: str) -> ResponseReturnValue:
         titles=case_page.titles(deployed, found),
         notices=notices.of_case(g.session, case.id),
         files=attachments.of_case(g.session, g.actor, case.id),
-        items=rectifications.of_case(g.session, case.id) if Permission.RECTIFICATION_READ in g.permitted else [],
+        items=rectifications.of_case(g.session, g.actor, case.id) if Permission.RECTIFICATION_READ in g.permitted else [],
         parties=case_page.parties(case),
         links=case_page.links(case),
         walk=case_page.walk(case, deployed),
-        processes=case_page.processes(deployed),
+        processes=diagrams.processes(deployed),
         summary=case_page.summary(case),
         allowed=allowed(case),
         actions=actions(case),
@@ -209,9 +209,6 @@ def diagram(reference: str, process: str) -> ResponseReturnValue:
     """Return a diagram of the case's version with what is done and what is under way, for the viewer."""
     case = cases.read(g.session, g.actor, reference)
     deployed = procedures.deployed(g.session, case.procedure_version_id)
-    found = deployed.specification.processes.get(process)
-    if found is None:
-        raise NotFound
     passed = journal.walked(g.session, case.id, case.course)
     rows = g.session.execute(
         sa.select(WorkItem.element, WorkItem.path).where(
@@ -223,16 +220,7 @@ def diagram(reference: str, process: str) -> ResponseReturnValue:
         for step in [element, *path.split(".")]:
             if step:
                 current[step] = current.get(step, 0) + 1
-    own = {element.id for element in deployed.specification.elements.values() if element.process == process}
-    return {
-        "xml": deployed.specification.files[found.file].decode("utf-8"),
-        "done": sorted((passed & own) - set(current)),
-        "current": {step: count for step, count in current.items() if step in own},
-        "names": case_page.names(deployed, process),
-        "calls": {
-            element.id: element.called for element in deployed.specification.elements.values() if element.process == process and element.called
-        },
-    }
+    return diagrams.drawn(deployed, process, done=passed - set(current), current=current)
 
 
 # ── records ──

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import flask
 import sqlalchemy as sa
 from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -18,7 +17,7 @@ from engine.workflow import reading, versions
 from engine.workflow.reading import BPMN, PS, UnreadableDiagram
 from engine.workflow.versions import Change
 from models import Procedure, ProcedureVersion
-from web import comparing, documents
+from web import comparing, documents, downloads
 from web.guards import requires
 from web.jinja import moment
 from web.language import either, inside, is_english
@@ -26,7 +25,8 @@ from web.language import either, inside, is_english
 views = Blueprint("comparisons", __name__)
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-MAX_SHOWN = 600
+MAX_SHOWN, MAX_TABLES, MAX_LINES = 600, 60, 60
+"""Of a page: changes, decision tables, and lines for each role."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,7 @@ def _versions(key: str, number: int, other: int) -> Pair:
     older, newer = sorted((number, other))
     one, two = procedures.numbered(g.session, key, older), procedures.numbered(g.session, key, newer)
     before, after = _version_side(key, one), _version_side(key, two)
-    places: dict[str, Any] = {"key": key, "number": number, "other": other}
-    return Pair(
-        two.procedure,
-        before,
-        after,
-        versions.differences(before.files, after.files),
-        url_for("comparisons.of_versions", **places),
-        url_for("comparisons.diagram_of_versions", **places),
-        url_for("comparisons.summary_of_versions", **places, format="_"),
-    )
+    return _pair(two.procedure, before, after, "versions", key=key, number=number, other=other)
 
 
 def _draft(key: str) -> Pair:
@@ -87,15 +78,18 @@ def _draft(key: str) -> Pair:
         version = base
     before = _version_side(key, version)
     after = Side(_("草稿"), url_for("studio.edit", key=key), drafts.files(g.session, draft))
-    places: dict[str, Any] = {"key": key, "with": version.number}
+    return _pair(draft.procedure, before, after, "draft", key=key, **{"with": version.number})
+
+
+def _pair(procedure: Procedure, before: Side, after: Side, what: str, **places: Any) -> Pair:
     return Pair(
-        draft.procedure,
+        procedure,
         before,
         after,
         versions.differences(before.files, after.files),
-        url_for("comparisons.of_draft", **places),
-        url_for("comparisons.diagram_of_draft", **places),
-        url_for("comparisons.summary_of_draft", **places, format="_"),
+        url_for(f"comparisons.of_{what}", **places),
+        url_for(f"comparisons.diagram_of_{what}", **places),
+        url_for(f"comparisons.summary_of_{what}", **places, format="_"),
     )
 
 
@@ -146,6 +140,7 @@ def _page(pair: Pair) -> ResponseReturnValue:
     kind = kind if kind in comparing.KINDS else ""
     counts = {key: sum(change.kind == key for change in pair.changes) for key in comparing.KINDS}
     chosen = [change for change in pair.changes if not kind or change.kind == kind]
+    chosen.sort(key=lambda change: change.kind == "moved")  # what only lies elsewhere hides nothing that matters
     groups: dict[str, list[Change]] = {}
     for change in chosen[:MAX_SHOWN]:
         groups.setdefault(change.file, []).append(change)
@@ -171,7 +166,7 @@ def _page(pair: Pair) -> ResponseReturnValue:
         telling=comparing,
         numbers=list(numbers),
         is_draft=request.endpoint == "comparisons.of_draft",
-        report=comparing.report("", [], versions.summary(pair.changes)),
+        report=comparing.report("", [], versions.summary(pair.changes), most=MAX_LINES),
     )
 
 
@@ -198,17 +193,22 @@ def _file_name(pair: Pair, path: str) -> str:
 def _beside(pair: Pair, chosen: list[Change]) -> list[tuple[str, versions.TableBeside]]:
     """Return the decision tables that changed, old and new in one."""
     paths = dict.fromkeys(change.file for change in chosen if change.file.endswith(".dmn"))
-    return [(path, table) for path in paths for table in versions.tables_beside(pair.before.files.get(path), pair.after.files.get(path))]
+    found: list[tuple[str, versions.TableBeside]] = []
+    for path in paths:
+        room = versions.MAX_ROWS - sum(len(table.rows) for _path, table in found)
+        found += [(path, table) for table in versions.tables_beside(pair.before.files.get(path), pair.after.files.get(path), room)]
+    return found[:MAX_TABLES]
 
 
 def _forms_beside(pair: Pair, chosen: list[Change]) -> list[tuple[str, str, list[versions.Row]]]:
     """Return the forms that changed, with the fields that did."""
     paths = dict.fromkeys(change.file for change in chosen if change.file.startswith("forms/"))
-    found = []
+    found: list[tuple[str, str, list[versions.Row]]] = []
     for path in list(paths)[:40]:
+        room = versions.MAX_ROWS - sum(len(rows) for *_place, rows in found)
         rows = [row for row in versions.form_beside(pair.before.files.get(path), pair.after.files.get(path)) if row.kind]
-        if rows and path in pair.before.files and path in pair.after.files:
-            found.append((path, _file_name(pair, path), rows[:200]))
+        if rows and room > 0 and path in pair.before.files and path in pair.after.files:
+            found.append((path, _file_name(pair, path), rows[: min(200, room)]))
     return found
 
 
@@ -245,6 +245,4 @@ def _summary(pair: Pair, kind: str) -> ResponseReturnValue:
         versions.summary(pair.changes),
     )
     content: Any = comparing.docx(found) if kind == "docx" else documents.pdf("comparison", found)
-    answer = flask.Response(content, mimetype=WORD if kind == "docx" else "application/pdf")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{pair.procedure.key}-changes.{kind}"'
-    return answer
+    return downloads.given(content, f"{pair.procedure.key}-changes.{kind}", WORD if kind == "docx" else "application/pdf")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, g, request
 from flask.typing import ResponseReturnValue
 
-from engine import clock, event_logs, journal
+from engine import clock, event_logs, journal, procedures
 from engine.bottlenecks import Filter
 from engine.permissions import Permission
 from engine.transaction import transaction
-from web import application
+from web import application, downloads
 from web.guards import requires
 from web.language import is_english
 from web.views import bottlenecks
@@ -23,7 +23,7 @@ views = Blueprint("event_logs", __name__, url_prefix="/procedures")
 @requires(Permission.PROCEDURE_MEASURE, journals=True)
 def show(key: str) -> ResponseReturnValue:
     """Return the event log as XES; it is written while it is sent. Without a period it tells of all cases."""
-    event_logs.known(g.session, key)
+    procedures.get(g.session, key)
     asked = {**bottlenecks.arguments(), "period": request.args.get("period", "all")}
     since, until = bottlenecks.period(asked if asked["period"] in bottlenecks.PERIODS else {**asked, "period": "all"})
     version = int(asked["version"]) if asked["version"].isdecimal() and len(asked["version"]) < 6 else None
@@ -35,5 +35,4 @@ def show(key: str) -> ResponseReturnValue:
         with transaction(sessions, read_only=True) as session:
             yield from event_logs.write(session, actor, key, wanted, is_english=in_english)
 
-    name = f"{key}-{clock.today():%Y%m%d}.xes"
-    return Response(pieces(), mimetype="application/xml", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return downloads.given(pieces(), f"{key}-{clock.today():%Y%m%d}.xes", "application/xml; charset=utf-8")

@@ -17,12 +17,11 @@ from engine import incidents, procedures
 from engine.errors import EngineError, NotFound, NotNow
 from engine.permissions import Permission
 from models import Incident, IncidentKind, Procedure
-from web import application
+from web import application, diagrams
 from web.errors import sentence
 from web.guards import requires
 from web.language import either, say
 from web.places import number_asked
-from web.views.case_page import names
 
 views = Blueprint("incidents", __name__, url_prefix="/incidents")
 KINDS = {
@@ -148,13 +147,7 @@ def diagram(number: str) -> ResponseReturnValue:
     element = deployed.specification.elements.get(incident.element or "")
     if element is None:
         raise NotFound
-    return {
-        "xml": deployed.specification.files[deployed.specification.processes[element.process].file].decode("utf-8"),
-        "done": [],
-        "current": {element.id: 1},
-        "names": names(deployed, element.process),
-        "calls": {},
-    }
+    return diagrams.drawn(deployed, element.process, current={element.id: 1}) | {"calls": {}}
 
 
 @views.post("/<number>/retry")

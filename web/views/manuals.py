@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import flask
 import sqlalchemy as sa
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from engine import clock, drafts, manuals, procedures, profiles
 from engine.errors import Deployment, EngineError, NotFound
+from engine.forms import UnreadableForm
 from engine.permissions import Permission
 from engine.procedures import Deployed
 from engine.vocabulary import ORGANISATIONS
@@ -27,7 +27,7 @@ from models import Audience, CaseState, Profile
 from web import documents, word_documents, words
 from web.guards import requires
 from web.jinja import full
-from web.language import is_english, say
+from web.language import is_english, joined, say
 
 views = Blueprint("manuals", __name__)
 KEPT = 4
@@ -108,6 +108,9 @@ LABELS: Mapping[str, Any] = {
     "options": _l("选项"),
     "rules": _l("规则"),
     "glossary": _l("用语"),
+    "continued": _l("（续）"),
+    "not_drawn": _l("这张图有 {count} 个图形和连线，太多，没有画出。"),
+    "left": _l("还有 {count} 条规则没有印出，全部规则在决策表文件里。"),
 }
 
 
@@ -165,7 +168,7 @@ def _of_draft(key: str) -> tuple[Deployed, str, list[tuple[str, str]]]:
         found = procedures.ready(UUID(int=0), files)
     except EngineError:
         raise
-    except (UnreadableDiagram, ValueError, KeyError) as error:
+    except (UnreadableDiagram, UnreadableForm, ValueError, KeyError) as error:
         raise Deployment([error]) from None
     return (
         found,
@@ -180,21 +183,51 @@ def _of_draft(key: str) -> tuple[Deployed, str, list[tuple[str, str]]]:
 
 
 def _answer(deployed: Deployed, name: str, meta: list[tuple[str, str]], kind: str) -> ResponseReturnValue:
-    data = content(deployed, meta)
+    """Return a manual, or one of its volumes; of several volumes, first which there are."""
+    volumes = manuals.volumes(content(deployed, meta))
+    number = request.args.get("volume", type=int)
+    if number is None and len(volumes) > 1:
+        listed = [
+            (request.path + f"?volume={place}", _which(volume), _chapters(volume, volume["chapters"][place - 1]))
+            for place, volume in enumerate(volumes, 1)
+        ]
+        return render_template("procedures/volumes.html", title=volumes[0]["title"], listed=listed, kind=kind)
+    if not 1 <= (number or 1) <= len(volumes):
+        raise NotFound
+    data = _told(volumes[(number or 1) - 1])
     language = "en" if is_english() else "zh"
-    known = kind, hashlib.sha256(json.dumps(data, ensure_ascii=False, sort_keys=True, default=str).encode()).digest()
+    known = kind, hashlib.sha256(json.dumps(data, ensure_ascii=False, sort_keys=True, default=str).encode("utf-8", "replace")).digest()
     body = _typeset.get(known)
     if body is None:
-        try:
-            body = documents.pdf("manual", data) if kind == "pdf" else word_documents.manual(data)
-        except documents.TooLong:
-            flask.abort(413)
+        body = documents.pdf("manual", data) if kind == "pdf" else word_documents.manual(data)
         with _lock:
             _typeset[known] = body
             while len(_typeset) > KEPT:
                 _typeset.popitem(last=False)
     mimetype = "application/pdf" if kind == "pdf" else WORD
-    return Response(body, mimetype=mimetype, headers={"Content-Disposition": f'inline; filename="{name}-{language}.{kind}"'})
+    part = f"-{number}" if len(volumes) > 1 else ""
+    return Response(body, mimetype=mimetype, headers={"Content-Disposition": f'inline; filename="{name}{part}-{language}.{kind}"'})
+
+
+def _told(volume: dict[str, Any]) -> dict[str, Any]:
+    """Return a volume with what it says of itself and of the others."""
+    count = volume["of"]
+    if count == 1:
+        return volume
+    others = []
+    for place, chapters in enumerate(volume["chapters"], 1):
+        if place != volume["volume"]:
+            others.append(_("第 %(number)s 册：%(chapters)s", number=place, chapters=joined(_chapters(volume, chapters))))
+    return volume | {"which": _which(volume), "others": others}
+
+
+def _which(volume: Mapping[str, Any]) -> str:
+    return str(_("第 %(number)s 册，共 %(count)s 册", number=volume["volume"], count=volume["of"]))
+
+
+def _chapters(volume: Mapping[str, Any], chapters: list[tuple[str, str]]) -> list[str]:
+    """Return what is in a volume, in words."""
+    return [name if kind == "parts" else f"{volume['labels'][kind]} {name}".strip() for kind, name in chapters]
 
 
 def content(deployed: Deployed, meta: list[tuple[str, str]]) -> dict[str, Any]:

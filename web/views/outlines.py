@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -20,7 +19,7 @@ from engine.workflow.checking import Complaint
 from engine.workflow.outline_edits import Branch, Edited, EditRefused, New, Spot
 from engine.workflow.outlining import Outline, Step, Way
 from engine.workflow.reading import UnreadableDiagram
-from models import CaseState, Procedure, Role
+from models import CaseState, Role
 from web import listed_files, outline_words, words
 from web.errors import sentence
 from web.guards import requires
@@ -60,11 +59,15 @@ def first(key: str) -> ResponseReturnValue:
     draft = drafts.find(g.session, key)
     if draft is not None:
         return redirect(url_for("outlines.show", key=key, path=_main(drafts.files(g.session, draft))))
-    procedure = g.session.scalar(sa.select(Procedure).where(Procedure.key == key))
-    version = procedures.in_use(g.session, procedure) if procedure else None
+    return _in_use(key)
+
+
+def _in_use(key: str, path: str | None = None) -> ResponseReturnValue:
+    """Go to the outline of the version in use, of its main diagram or of one."""
+    version = procedures.in_use(g.session, procedures.get(g.session, key))
     if version is None:
         raise NotFound
-    return redirect(url_for("outlines.version", key=key, number=version.number))
+    return redirect(url_for("outlines.version", key=key, number=version.number, file=path))
 
 
 @views.post("/studio/<key>/outline")
@@ -86,7 +89,9 @@ def _main(files: Mapping[str, bytes]) -> str:
 @views.get("/studio/<key>/outline/<path:path>")
 @requires(Permission.PROCEDURE_EDIT)
 def show(key: str, path: str) -> ResponseReturnValue:
-    """Show a diagram of the draft as a list, with what may be done at each step."""
+    """Show a diagram of the draft as a list, with what may be done at each step; without a draft, that of the version in use."""
+    if drafts.find(g.session, key) is None:
+        return _in_use(key, path)
     desk = opened(key, path)
     if path.endswith(".dmn"):
         return listed_files.table_page(desk)
@@ -100,11 +105,16 @@ def show(key: str, path: str) -> ResponseReturnValue:
 def _page(desk: Desk, status: int = 200, problem: str = "") -> ResponseReturnValue:
     names = Names.of(g.session, desk.files)
     findings = procedures.check(desk.files)
+    why_not = ""
     try:
         outline: Outline | None = desk.outline()
         movable = edits.movable(desk.content)
-    except UnreadableDiagram:
+    except UnreadableDiagram as error:
         outline, movable = None, {}
+        why_not = _("这个文件读不成流程图，清单列不出来。")
+        if error.reason == "too_many_elements":
+            why_not = _("这张图太大，清单列不出来：最多 %(most)s 个元素。请把一部分放进另一张图。", most=outlining.MAX_NODES)
+    here = [_finding(entry) for entry in findings if entry.file == desk.path]
     undo, redo = drafts.steps(g.session, desk.draft)
     held = drafts.holder(g.session, desk.draft)
     return (
@@ -119,13 +129,14 @@ def _page(desk: Desk, status: int = 200, problem: str = "") -> ResponseReturnVal
             movable=movable,
             listed=_listed(desk.files, names),
             others_listed=_others_listed(desk.files, names),
-            told=_Told(outline, names) if outline else None,
-            findings=[_finding(entry) for entry in findings if entry.file == desk.path],
+            told=_Told(outline, names, here) if outline else None,
+            findings=here,
             others=_others(findings, desk.path),
             undo=undo,
             redo=redo,
             holder=held if held and held.person_id != g.actor.person_id else None,
             problem=problem,
+            why_not=why_not,
             can_edit=True,
             here=lambda other: url_for("outlines.show", key=desk.key, path=other),
             roles=_roles(),
@@ -171,9 +182,21 @@ def _others_listed(files: Mapping[str, bytes], names: Names) -> list[tuple[str, 
 class _Told:
     """Words of an outline for its template."""
 
-    def __init__(self, outline: Outline, names: Names) -> None:
+    def __init__(self, outline: Outline, names: Names, findings: Sequence[Mapping[str, Any]] = ()) -> None:
         self.outline, self.names = outline, names
+        self._steps = {step.id: step for step in reversed(list(outline.steps()))}
+        self._findings: dict[str, list[Mapping[str, Any]]] = {}
+        for finding in findings:
+            self._findings.setdefault(finding["element"], []).append(finding)
         self.lanes = {lane.id: lane.name for part in outline.parts for lane in part.lanes}
+
+    def step(self, element: str) -> Step | None:
+        """Return a step by the id of its element."""
+        return self._steps.get(element)
+
+    def findings(self, element: str) -> Sequence[Mapping[str, Any]]:
+        """Return what there is to say about an element."""
+        return self._findings.get(element, ())
 
     def title(self, step: Step) -> str:
         """Return what a step is called."""

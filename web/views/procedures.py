@@ -13,10 +13,9 @@ from engine import clock, drafts, forms, procedures
 from engine.errors import InvalidInput, NotFound
 from engine.permissions import Permission
 from models import Case, Person, Procedure, ProcedureApproval, ProcedureVersion
-from web import words
+from web import diagrams, listed_files, words
 from web.guards import requires
 from web.language import either
-from web.views.case_page import names, processes
 
 views = Blueprint("procedures", __name__, url_prefix="/procedures")
 
@@ -57,7 +56,7 @@ def show(key: str, number: int) -> ResponseReturnValue:
     version = procedures.numbered(g.session, key, number)
     deployed = procedures.deployed(g.session, version.id)
     parts = []
-    for process_id, name in processes(deployed):
+    for process_id, name in diagrams.processes(deployed):
         process = deployed.specification.processes[process_id]
         steps = [deployed.specification.elements[element] for element in process.outline]
         lanes = {lane.split(".")[0]: either(lane_name, words.role_name(lane.split(".")[0])) for lane, lane_name in process.lanes}
@@ -132,18 +131,7 @@ def verdict(key: str, number: int) -> ResponseReturnValue:
 @requires(Permission.PROCEDURE_READ)
 def diagram(key: str, number: int, process: str) -> ResponseReturnValue:
     """Return a diagram for the viewer."""
-    deployed = procedures.deployed(g.session, procedures.numbered(g.session, key, number).id)
-    found = deployed.specification.processes.get(process)
-    if found is None:
-        raise NotFound
-    elements = [element for element in deployed.specification.elements.values() if element.process == process]
-    return {
-        "xml": deployed.specification.files[found.file].decode("utf-8"),
-        "done": [],
-        "current": {},
-        "names": names(deployed, process),
-        "calls": {element.id: element.called for element in elements if element.called},
-    }
+    return diagrams.drawn(procedures.deployed(g.session, procedures.numbered(g.session, key, number).id), process)
 
 
 @views.get("/<key>/versions/<int:number>/forms/<form_key>")
@@ -160,4 +148,4 @@ def form(key: str, number: int, form_key: str) -> ResponseReturnValue:
             rows += flat(entry.fields, depth + 1)
         return rows
 
-    return render_template("procedures/form.html", form=found, fields=flat(found.fields, 0), key=key, number=number)
+    return render_template("procedures/form.html", form=found, fields=flat(found.fields, 0), kinds=listed_files.FIELDS, key=key, number=number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import segno
+import sqlalchemy as sa
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -88,7 +89,7 @@ def _demo_people() -> list[dict[str, str]]:
     from web import words
     from web.demo.start import SHOWN_FIRST
 
-    rows = g.session.query(Person).order_by(Person.created_at, Person.id).all() if "session" in g else []
+    rows = g.session.scalars(sa.select(Person).where(Person.username.in_(SHOWN_FIRST))).all() if "session" in g else []
     known = {person.username: person for person in rows}
     return [
         {"username": name, "name": known[name].name, "role": str(words.ROLES[known[name].appointments[0].role])}

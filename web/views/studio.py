@@ -19,13 +19,14 @@ from wtforms import DateTimeLocalField, RadioField, SelectField, StringField, Te
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, Regexp
 
-from engine import clock, drafts, drawings, organisations, permissions, procedures, profiles, vocabulary
+from engine import blanks, clock, drafts, drawings, organisations, permissions, procedures, profiles, vocabulary
 from engine.errors import Deployment, DraftLocked, DraftOutdated, FileUnfit, InvalidInput, NotFound
 from engine.permissions import Permission
 from engine.workflow import mending, translating
 from engine.workflow.checking import Complaint
+from engine.workflow.reading import UnreadableDiagram
 from models import Case, CaseKind, Person, Procedure, ProcedureApproval, ProcedureDraft, ProcedureVersion
-from web import documents, json_bodies, styled, words
+from web import documents, downloads, json_bodies, styled, words
 from web.errors import sentence
 from web.forms.base import BaseForm
 from web.guards import requires
@@ -97,7 +98,7 @@ def new() -> ResponseReturnValue:
         return _index(form)
     new_key, name, name_en = form.key.data or "", form.name.data or "", form.name_en.data or ""
     try:
-        drafts.create(g.session, g.actor, new_key, name, name_en, CaseKind(form.kind.data), vocabulary.blank(new_key, name, name_en, form.kind.data))
+        drafts.create(g.session, g.actor, new_key, name, name_en, CaseKind(form.kind.data), blanks.procedure(new_key, name, name_en, form.kind.data))
     except InvalidInput:
         form.key.errors = [_("已经有这个标识的流程。")]
         return _index(form)
@@ -118,7 +119,7 @@ def guide() -> ResponseReturnValue:
 @requires(Permission.PROCEDURE_EDIT)
 def edit(key: str) -> ResponseReturnValue:
     """Show the editor of a procedure; without a draft, the version in use for reading."""
-    procedure = _procedure(key)
+    procedure = procedures.get(g.session, key)
     draft, version = drafts.find(g.session, key), procedures.in_use(g.session, procedure)
     if draft is None and version is None:
         raise NotFound
@@ -162,7 +163,13 @@ def files(key: str) -> ResponseReturnValue:
     draft = drafts.find(g.session, key)
     contents, base = _contents(key, draft)
     listed = [
-        {"path": path, "kind": kind_of(path), **_called(path, content), "changed": draft is not None and base.get(path) != content}
+        {
+            "path": path,
+            "kind": kind_of(path),
+            **_called(path, content),
+            "changed": draft is not None and base.get(path) != content,
+            "removable": blanks.is_removable(path),
+        }
         for path, content in contents.items()
     ]
     return {"revision": draft.revision if draft else 0, "files": listed, "lock": _lock(draft), **_steps(draft)}
@@ -300,23 +307,38 @@ class FileForm(BaseForm):
 @views.route("/<key>/new", methods=["GET", "POST"])
 @requires(Permission.PROCEDURE_EDIT)
 def new_file(key: str) -> ResponseReturnValue:
-    """Begin a form, a decision table or a shared diagram."""
+    """Begin a form, a decision table or a shared diagram, for the editor or, without scripts, for the outline."""
     draft, form = drafts.get(g.session, key), FileForm()
-    if request.method == "GET":
-        form.kind.data = request.args.get("kind", "form")
-    elif form.validate():
-        new_key, name, name_en = form.key.data or "", form.name.data or "", form.name_en.data or ""
-        path, content = {
-            "form": (f"forms/{new_key}.json", vocabulary.blank_form(new_key, name, name_en)),
-            "table": (f"decisions/{new_key}.dmn", vocabulary.blank_table(new_key, name)),
-            "diagram": (f"shared/{new_key}.bpmn", vocabulary.blank_diagram(new_key, name, name_en)),
-        }[form.kind.data]
-        if path in drafts.files(g.session, draft):
+    is_editor = request.method == "POST" and request.accept_mimetypes.best == "application/json"
+    if request.method == "POST" and form.validate():
+        name = form.name.data or ""
+        try:
+            path, changes = blanks.added(drafts.files(g.session, draft), form.kind.data, form.key.data or "", name, form.name_en.data or "")
+            revision = request.form.get("revision", draft.revision, type=int)
+            revision = drafts.save(g.session, g.actor, draft, changes, revision, _("新建 %(name)s", name=name))
+        except InvalidInput:
             form.key.errors = [_("已经有这个标识的文件。")]
+        except (DraftOutdated, DraftLocked) as error:
+            if is_editor:
+                return _refused(key, error)
+            raise
         else:
-            drafts.save(g.session, g.actor, draft, {path: content}, draft.revision, _("新建 %(name)s", name=name))
-            return redirect(url_for("studio.edit", key=key, file=path))
+            return {"revision": revision, "path": path} if is_editor else redirect(url_for("outlines.show", key=key, path=path))
+    if is_editor:
+        return {"problem": next((told[0] for told in form.errors.values()), "")}, 422
     return render_template("studio/new.html", key=key, procedure=draft.procedure, form=form), 422 if form.errors else 200
+
+
+@views.post("/<key>/remove")
+@requires(Permission.PROCEDURE_EDIT)
+def remove(key: str) -> ResponseReturnValue:
+    """Take a form, a decision table or a shared diagram away, as a save that can be undone."""
+    body, draft = _body(), drafts.get(g.session, key)
+    changes = blanks.removed(drafts.files(g.session, draft), str(body.get("path")))
+    try:
+        return {"revision": drafts.save(g.session, g.actor, draft, changes, _revision(body), _("删去 %(name)s", name=str(body.get("path"))))}
+    except (DraftOutdated, DraftLocked) as error:
+        return _refused(key, error)
 
 
 @views.get("/<key>/picture/<path:path>")
@@ -326,8 +348,14 @@ def picture(key: str, path: str) -> ResponseReturnValue:
     contents, _base = _contents(key, drafts.find(g.session, key))
     if not path.endswith(".bpmn") or path not in contents:
         raise NotFound
-    drawn = drawings.read(contents[path]).whole()
-    return _download(documents.sheet(drawn.svg, drawn.width, drawn.height), path.rsplit("/", 1)[-1][:-5] + ".pdf", "application/pdf")
+    try:
+        drawing = drawings.read(contents[path])
+    except UnreadableDiagram as error:
+        raise Deployment([error]) from None
+    if drawing.left:
+        raise documents.TooLong
+    drawn, note = drawing.whole(), _("图太大，后面的名称只写了开头几个字。") if drawing.is_short else ""
+    return downloads.given(documents.sheet(drawn.svg, drawn.width, drawn.height, note), path.rsplit("/", 1)[-1][:-5] + ".pdf", "application/pdf")
 
 
 # ── in and out ──
@@ -338,7 +366,7 @@ def picture(key: str, path: str) -> ResponseReturnValue:
 def export_all(key: str) -> ResponseReturnValue:
     """Send the whole procedure as a zip."""
     contents, _base = _contents(key, drafts.find(g.session, key))
-    return _download(drafts.pack(contents, key), f"{key}.zip", "application/zip")
+    return downloads.given(drafts.pack(contents, key), f"{key}.zip", "application/zip")
 
 
 @views.get("/<key>/export/<path:path>")
@@ -349,14 +377,7 @@ def export(key: str, path: str) -> ResponseReturnValue:
     if path not in contents:
         raise NotFound
     types = {"bpmn": "application/xml", "dmn": "application/xml", "json": "application/json", "toml": "text/plain"}
-    return _download(contents[path], path.rsplit("/", 1)[-1], types[path.rsplit(".", 1)[-1]])
-
-
-def _download(content: bytes, name: str, kind: str) -> flask.Response:
-    response = flask.make_response(content)
-    response.headers["Content-Type"] = kind
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return downloads.given(contents[path], path.rsplit("/", 1)[-1], types[path.rsplit(".", 1)[-1]])
 
 
 @views.route("/<key>/import", methods=["GET", "POST"])
@@ -404,10 +425,12 @@ def _uploaded() -> dict[str, bytes]:
         stem = re.sub(r"[^a-z0-9_]+", "_", stem.lower()).strip("_")[:40]
         if not stem or not stem[0].isalpha():
             stem = f"f_{stem}"[:40].rstrip("_")
-        folder = {"bpmn": "shared/", "xml": "shared/", "dmn": "decisions/", "json": "forms/", "form": "forms/"}.get(ending.lower())
+        folder = {"bpmn": "shared/", "bpmn2": "shared/", "xml": "shared/", "dmn": "decisions/", "json": "forms/", "form": "forms/"}.get(
+            ending.lower()
+        )
         if folder is None:
             raise FileUnfit(name=name[:80])
-        found[folder + stem + {"xml": ".bpmn", "form": ".json"}.get(ending.lower(), f".{ending.lower()}")] = (
+        found[folder + stem + {"bpmn2": ".bpmn", "xml": ".bpmn", "form": ".json"}.get(ending.lower(), f".{ending.lower()}")] = (
             drafts.in_utf8(content) if folder in ("shared/", "decisions/") else content
         )
     return drafts.checked(found)
@@ -540,19 +563,11 @@ def asks_for_approval() -> bool:
 # ── pieces ──
 
 
-def _procedure(key: str) -> Procedure:
-    found = g.session.scalar(sa.select(Procedure).where(Procedure.key == key))
-    if found is None:
-        raise NotFound
-    procedure: Procedure = found
-    return procedure
-
-
 def _contents(key: str, draft: ProcedureDraft | None) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Return the files as they stand and those of the version they began from."""
     if draft is not None:
         return drafts.files(g.session, draft), drafts.base_files(g.session, draft)
-    version = procedures.in_use(g.session, _procedure(key))
+    version = procedures.in_use(g.session, procedures.get(g.session, key))
     if version is None:
         raise NotFound
     found = procedures.version_files(g.session, version.id)
@@ -586,6 +601,8 @@ def _called(path: str, content: bytes) -> dict[str, str]:
     elif path.startswith("scenarios/"):
         found, english = re.search(rb'^name = "([^"]*)"', head, re.M), re.search(rb'^name_en = "([^"]*)"', head, re.M)
         name, name_en = (match[1].decode("utf-8", "replace") if match else "" for match in (found, english))
+    elif path == procedures.MANIFEST:
+        name = name_en = _("流程说明")
     return {"name": name or stem, "name_en": name_en or name or stem}
 
 

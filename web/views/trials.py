@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import json
 import re
@@ -20,7 +18,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from engine import calendars, clock, drafts, feel, profiles, replay, scenarios, trials
+from engine import calendars, clock, drafts, feel, procedures, profiles, replay, scenarios, trials
 from engine.errors import DraftLocked, DraftOutdated, InvalidInput, NotFound
 from engine.forms import Field, Form
 from engine.permissions import Permission
@@ -29,11 +27,10 @@ from engine.replay import Difference
 from engine.scenarios import HandAct
 from engine.workflow.simulating import Walk
 from models import Organisation, Profile, Trial, TrialKind, TrialState
-from web import words
+from web import diagrams, downloads, words
 from web.errors import sentence
 from web.guards import requires
 from web.language import either, joined
-from web.views.case_page import names, processes
 
 views = Blueprint("trials", __name__, url_prefix="/studio")
 
@@ -102,7 +99,7 @@ def index(key: str) -> ResponseReturnValue:
     procedure, files, version = trials.files_of(g.session, key)
     found = trials.find(g.session, key, actor=g.actor)
     last = next((trial for trial in found if trial.kind is TrialKind.SCENARIOS), None)
-    came_out = {row["key"]: row["holds"] for row in last.result.get("scenarios", ())} if last else {}
+    came_out = {row["key"]: row["holds"] for row in last.result.get("scenarios", ()) if row["holds"] is not None} if last else {}
     return render_template(
         "trials/index.html",
         key=key,
@@ -126,8 +123,11 @@ def run_all(key: str) -> ResponseReturnValue:
     except InvalidInput as error:
         return _unfit(key, error)
     rows = trial.result["scenarios"]
-    differ = sum(not row["holds"] for row in rows)
-    flash(_("%(count)s 个情景，%(differ)s 个与预期不同。", count=len(rows), differ=differ), "done" if not differ else "past")
+    differ, left = sum(row["holds"] is False for row in rows), sum(row["holds"] is None for row in rows)
+    told = _("%(count)s 个情景，%(differ)s 个与预期不同。", count=len(rows), differ=differ)
+    if left:
+        told += " " + _("还有 %(left)s 个没有试走，请再按一次“全部试走”。", left=left)
+    flash(told, "done" if not differ and not left else "past")
     return redirect(url_for("trials.index", key=key))
 
 
@@ -173,7 +173,8 @@ def scenario(key: str, name: str) -> ResponseReturnValue:
             ],
             "url": url_for("trials.scenario_diagram", key=key, name=name, process=deployed.specification.main, case=place),
             "choices": [
-                (url_for("trials.scenario_diagram", key=key, name=name, process=process, case=place), label) for process, label in processes(deployed)
+                (url_for("trials.scenario_diagram", key=key, name=name, process=process, case=place), label)
+                for process, label in diagrams.processes(deployed)
             ],
         }
         for place, case in enumerate(result.cases)
@@ -190,7 +191,9 @@ def scenario_diagram(key: str, name: str, process: str) -> ResponseReturnValue:
     case = result.cases[place] if 0 <= place < len(result.cases) else None
     if case is None:
         raise NotFound
-    return _diagram(deployed, process, [element for element, _at in case.walked], {**dict.fromkeys(case.inside, 1), **case.current})
+    return diagrams.drawn(
+        deployed, process, done=[element for element, _at in case.walked], current={**dict.fromkeys(case.inside, 1), **case.current}
+    )
 
 
 def _ran(key: str, name: str) -> tuple[Any, Deployed, scenarios.Result]:
@@ -202,21 +205,6 @@ def _ran(key: str, name: str) -> tuple[Any, Deployed, scenarios.Result]:
     if not results:
         raise NotFound
     return procedure, deployed, results[0]
-
-
-def _diagram(deployed: Deployed, process: str, walked: Iterable[str], current: Mapping[str, int]) -> ResponseReturnValue:
-    found = deployed.specification.processes.get(process)
-    if found is None:
-        raise NotFound
-    elements = [element for element in deployed.specification.elements.values() if element.process == process]
-    ids = {element.id for element in elements}
-    return {
-        "xml": deployed.specification.files[found.file].decode("utf-8"),
-        "done": sorted(set(walked) & ids),
-        "current": {element: count for element, count in current.items() if element in ids},
-        "names": names(deployed, process),
-        "calls": {element.id: element.called for element in elements if element.called},
-    }
 
 
 def _current(walk: Walk) -> dict[str, int]:
@@ -289,7 +277,7 @@ def _edit(key: str, name: str, errors: Mapping[str, str], status: int = 200) -> 
     expect = case.get("expect", {})
     typed = request.form if errors else None
     outlines = []
-    for process, label in processes(deployed):
+    for process, label in diagrams.processes(deployed):
         steps = [deployed.specification.elements[element] for element in deployed.specification.processes[process].outline]
         outlines.append((label, [step for step in steps if step.name and not step.kind.endswith("Gateway")]))
     rows = [{**row, "answers_text": _written(row.get("answers", {}))} for row in case.get("steps", ())]
@@ -494,7 +482,7 @@ def walk(key: str) -> ResponseReturnValue:
         problem_at=_called(deployed, hand.problem_at) if hand.problem_at else "",
         state=next((label for state, label in words.STATES.items() if state.value == hand.walk.facts["state"]), ""),
         clocks=[(_limit_name(found.key, profile), found) for found in hand.walk.clocks if found.met_at is None and found.withdrawn_at is None],
-        choices=[(url_for("trials.walk_diagram", key=key, process=process, act=done), label) for process, label in processes(deployed)],
+        choices=[(url_for("trials.walk_diagram", key=key, process=process, act=done), label) for process, label in diagrams.processes(deployed)],
         elements=elements,
     )
 
@@ -505,8 +493,8 @@ def walk_diagram(key: str, process: str) -> ResponseReturnValue:
     """Return a diagram with where a walk by hand has come."""
     _procedure, hand, deployed, _profile = _hand(key)
     if not hand.has_begun:
-        return _diagram(deployed, process, [], {})
-    return _diagram(deployed, process, [step.element for step in hand.walk.walked], _current(hand.walk))
+        return diagrams.drawn(deployed, process)
+    return diagrams.drawn(deployed, process, done=[step.element for step in hand.walk.walked], current=_current(hand.walk))
 
 
 @views.post("/<key>/walk")
@@ -683,7 +671,7 @@ def show(key: str, trial_id: UUID) -> ResponseReturnValue:
         "trials/show.html",
         key=key,
         trial=trial,
-        procedure=trial_procedure(key),
+        procedure=procedures.get(g.session, key),
         is_open=trial.state in trials.OPEN,
         counts=counts,
         groups=shown,
@@ -713,11 +701,6 @@ STATES: Mapping[TrialState, Any] = {
 }
 
 
-def trial_procedure(key: str) -> Any:
-    """Return the procedure of a trial's page."""
-    return trials.files_of(g.session, key)[0]
-
-
 def _tried(trial: Trial) -> Deployed:
     return trials.ready(trials.unpack(trial.files))
 
@@ -735,16 +718,14 @@ def stop(key: str, trial_id: UUID) -> ResponseReturnValue:
 def table(key: str, trial_id: UUID) -> ResponseReturnValue:
     """Give what a replay found as a table, a row per case."""
     trial = trials.get(g.session, key, trial_id, g.actor)
-    deployed, page = _tried(trial), io.StringIO()
-    writer = csv.writer(page)
-    writer.writerow([_("个案"), _("结果"), _("在办"), _("差别")])
-    for number in trial.result.get("same", ()):
-        writer.writerow([number, str(OUTCOMES["same"]), "", ""])
-    for row in trials.differences(trial):
-        told = [row.number, str(OUTCOMES[row.outcome]), "" if row.is_over else _("在办"), " ".join(_sentences(deployed, row))]
-        writer.writerow([f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text for text in told])
-    name = f"{key}-{trial.started_at.astimezone(clock.zone()):%Y%m%d-%H%M}.csv"
-    return Response("\ufeff" + page.getvalue(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    deployed = _tried(trial)
+    rows = [[_("个案"), _("结果"), _("在办"), _("差别")]]
+    rows += [[number, str(OUTCOMES["same"]), "", ""] for number in trial.result.get("same", ())]
+    rows += [
+        [row.number, str(OUTCOMES[row.outcome]), "" if row.is_over else _("在办"), " ".join(_sentences(deployed, row))]
+        for row in trials.differences(trial)
+    ]
+    return downloads.table(rows, f"{key}-{trial.started_at.astimezone(clock.zone()):%Y%m%d-%H%M}.csv")
 
 
 @views.get("/<key>/trials/<uuid:trial_id>/cases/<number>")
@@ -771,7 +752,7 @@ def case(key: str, trial_id: UUID, number: str) -> ResponseReturnValue:
                 "url": url_for("trials.case_diagram", key=key, trial_id=trial_id, number=number, side=side, process=deployed.specification.main),
                 "choices": [
                     (url_for("trials.case_diagram", key=key, trial_id=trial_id, number=number, side=side, process=process), label)
-                    for process, label in processes(deployed)
+                    for process, label in diagrams.processes(deployed)
                 ],
             }
         )
@@ -780,7 +761,7 @@ def case(key: str, trial_id: UUID, number: str) -> ResponseReturnValue:
         key=key,
         trial=trial,
         number=number,
-        procedure=trial_procedure(key),
+        procedure=procedures.get(g.session, key),
         sides=sides,
         told=_sentences(would, found, was) if found else [],
         clocks=[_clock_row(would, row, was) for row in found.clocks] if found else [],
@@ -797,7 +778,7 @@ def case_diagram(key: str, trial_id: UUID, number: str, side: str, process: str)
     _history, old, new, was, would = trials.walks(g.session, trials.get(g.session, key, trial_id, g.actor), number)
     followed, deployed = (old, was) if side == "old" else (new, would)
     walked = [step.element for step in followed.walk.walked]
-    return _diagram(deployed, process, walked, _current(followed.walk))
+    return diagrams.drawn(deployed, process, done=walked, current=_current(followed.walk))
 
 
 def _sentences(deployed: Deployed, row: Difference, other: Deployed | None = None) -> list[str]:

@@ -278,6 +278,8 @@ CASES: dict[str, Change] = {
     "phase_long": main(('<startEvent id="begins"/>', '<startEvent id="begins" ps:phase="the very first"/>')),
     "unsupported": before_closing('<manualTask id="by_hand"/>', "by_hand", "by_hand"),
     "compensation": main(('<scriptTask id="prepare"', '<scriptTask id="prepare" isForCompensation="true"')),
+    "not_run": main(('<message id="stop"', '<globalUserTask id="anywhere"/><message id="stop"')),
+    "value_ignored": main(('<scriptTask id="prepare"', '<scriptTask id="prepare" completionQuantity="2"')),
     "event_subprocess": more(
         '<subProcess id="part_of" triggeredByEvent="true"><startEvent id="s"/><endEvent id="e"/>' + flow("s", "e") + "</subProcess>"
     ),
@@ -523,7 +525,10 @@ CASES: dict[str, Change] = {
     "completion_at_once": main(("instances_done &gt; 2", "true")),
     # forms
     "form_large": form(('"schemaVersion": 18', f'"schemaVersion": 18, "note": "{"x" * bounds.MAX_FORM}"')),
-    "form_unreadable": form(('"type": "number"', '"type": "script"')),
+    "form_unreadable": put("forms/f.json", '{"pingshen": {}}'),
+    "form_foreign": put("forms/f.json", '{"type": "default", "components": [{"type": "button", "key": "send"}]}'),
+    "form_component": form(('"type": "number"', '"type": "script"')),
+    "form_field_name": form(('"key": "age"', '"key": "ageOfMother"')),
     "form_key": form(('"id": "f"', '"id": "form_of_ours"')),
     "form_audience": form(('"audience": "case"', '"audience": "everybody"')),
     "form_expression": form(("age < 14", "age <")),
@@ -653,3 +658,20 @@ def test_a_warning_refuses_nothing_and_an_error_does() -> None:
 @pytest.mark.parametrize("key", procedures.shipped())
 def test_what_is_shipped_gives_no_cause_for_complaint(key: str) -> None:
     assert [str(complaint) for complaint in procedures.check(procedures.shipped_files(key))] == []
+
+
+def test_each_thing_that_a_form_from_elsewhere_has_and_ours_have_not_is_named() -> None:
+    foreign = """{"type": "default", "id": "f", "components": [
+      {"type": "textfield", "key": "invoiceNumber", "label": "Number"}, {"type": "image", "alt": "=a"}, {"type": "number", "key": "age"}, 7,
+      {"type": "group", "components": [{"type": "iframe", "label": "Map", "url": "https://elsewhere.example"}, {"type": "checkbox"}]},
+      {"type": "button", "key": "submit", "label": "Send"}]}"""
+    found = judged({**FIT, "forms/f.json": foreign.encode()})
+    told = [(complaint.code, *complaint.fields.values()) for complaint in found if complaint.file == "forms/f.json"]
+    assert told == [
+        ("form_foreign",),
+        ("form_field_name", "invoiceNumber"),
+        ("form_component", "image", "image"),
+        ("form_component", "Map", "iframe"),
+        ("form_field_name", "checkbox"),
+        ("form_component", "Send", "button"),
+    ]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from engine import procedures, vocabulary
+from engine import blanks, procedures
 from engine.workflow import outline_edits as edits
 from engine.workflow import outlining, reading
 from engine.workflow.markup import Markup
@@ -31,10 +31,12 @@ def shipped(file: str) -> bytes:
 
 
 def missing(content: bytes) -> tuple[Counter[str], Counter[str]]:
-    """Return the elements and flows that the outline tells too rarely or too often."""
-    root, outline = reading.xml(content), outlining.read(content)
-    nodes = Counter(node.get("id", "") for kind in FLOW_NODES for node in root.iter(f"{{{BPMN}}}{kind}"))
-    flows = Counter(flow.get("id", "") for flow in root.iter(f"{{{BPMN}}}sequenceFlow"))
+    """Return the elements and flows of processes that the outline tells too rarely or too often."""
+    outline = outlining.read(content)
+    inside = [node for process in reading.xml(content).iter(f"{{{BPMN}}}process") for node in process.iter(etree.Element)]
+    names = {f"{{{BPMN}}}{kind}" for kind in FLOW_NODES}
+    nodes = Counter(node.get("id", "") for node in inside if node.tag in names)
+    flows = Counter(node.get("id", "") for node in inside if node.tag == f"{{{BPMN}}}sequenceFlow")
     nodes.subtract(step.id for step in outline.steps())
     flows.subtract(way.flow for _step, way in outline.ways())
     return Counter({key: n for key, n in nodes.items() if n}), Counter({key: n for key, n in flows.items() if n})
@@ -59,7 +61,7 @@ def faults(content: bytes, tmp_path: Path) -> list[str]:
 
 def simple(*edit: Any) -> bytes:
     """Return a blank diagram (begin, end) after some edits; each takes the text and returns an edit."""
-    content = vocabulary.blank_diagram("small", "小流程", "Small")
+    content = blanks.diagram("small", "小流程", "Small")
     for each in edit:
         content = each(content).content
     return content
@@ -479,7 +481,7 @@ def test_diagrams_of_others_are_told_and_edited_without_a_fall() -> None:
                 break
             try:
                 edited = edits.add_step(content, Spot(flow=luck.choice(ways).flow), New(name="新的一步", name_en="New"))
-                etree.fromstring(edited.content)
+                reading.xml(edited.content)
                 assert outlining.read(edited.content).find("new") is not None, path.name
                 edits.remove(edited.content, "new")
                 edits.movable(content)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from engine import clock, procedures, profiles, scenarios
+from engine import clock, procedures, profiles, scenarios, workflow
 from engine.limits import WorkingCalendar
 from engine.procedures import Deployed
 from engine.services import all_services
-from engine.workflow import NotOpen, NotWaiting, WorkflowFailed
-from engine.workflow.simulating import SERVICES, Walk
+from engine.workflow import NotOpen, NotWaiting, Specification, WorkflowFailed
+from engine.workflow.simulating import SERVICES, Walk, is_same, unchanged
 
 EVENT = datetime(2026, 10, 22, 8, 40, tzinfo=UTC)
 BEGIN = EVENT + timedelta(minutes=45)
@@ -130,3 +131,83 @@ def test_ending_from_outside_ends_everything(deployed: Deployed) -> None:
     assert walk.is_over
     assert not walk.items
     assert all(found.met_at is not None or found.withdrawn_at is not None for found in walk.clocks)
+
+
+def test_steps_of_two_courses_are_never_taken_for_each_other(deployed: Deployed) -> None:
+    walk = walk_of(deployed)
+    do(walk, "check_duplicate", RECEIPT)
+    walk.end("closed", walk.now + timedelta(hours=1))
+    walk.reopen(walk.now + timedelta(hours=1))
+    walk.start({"hop": "facility", "kind": "maternal_death", "reopened": False, "notice_at": None, "reporter": "r"}, walk.now)
+    do(walk, "check_duplicate", RECEIPT)
+    keys = [item.task_id for item in walk.history]
+    assert len(keys) > 4
+    assert len(set(keys)) == len(keys)
+
+
+# ── walks that need not be walked again ──
+
+KEY = "maternal_death"
+Change = tuple[str, str, str]
+
+
+def other(*changes: Change) -> Specification:
+    """Return the procedure with changes in its files, read anew."""
+    files = dict(procedures.shipped_files(KEY))
+    for path, before, after in changes:
+        assert before.encode() in files[path]
+        files[path] = files[path].replace(before.encode(), after.encode())
+    return workflow.read(files, KEY)
+
+
+def as_far_as_the_report(deployed: Deployed) -> Walk:
+    walk = walk_of(deployed)
+    do(walk, "check_duplicate", RECEIPT)
+    do(walk, "fill_card", {})
+    do(walk, "report_case", {})
+    return walk
+
+
+ELSEWHERE: dict[str, Change] = {
+    "a condition in a part not begun": ("shared/upper_level.bpmn", "profile.city_review_required = true or upper_review = true", "true"),
+    "the limit of a step not met": ("maternal_death.bpmn", 'limit="national_export"', 'limit="facility_discussion"'),
+    "a role in a part not begun": ("shared/upper_level.bpmn", 'id="give_feedback"', 'id="give_feedback" ps:role="upper_reviewer"'),
+}
+ON_THE_WAY: dict[str, Change] = {
+    "a condition": ("shared/report.bpmn", "need_report = true", "need_report = false"),
+    "what a script sets": ("shared/report.bpmn", 'variable="need_report" expression="true"', 'variable="need_report" expression="false"'),
+    "the limit of a step": ("shared/report.bpmn", 'limit="case_report"', 'limit="facility_discussion"'),
+    "a timer beside a step": ("shared/report.bpmn", "report_overdue", "report_overdue_now"),
+    "the process it begins with": ("maternal_death.bpmn", "reopened = true", "reopened = false"),
+}
+
+
+def test_the_same_diagrams_read_twice_are_walked_once(deployed: Deployed) -> None:
+    walk, again = as_far_as_the_report(deployed), other()
+    parts = unchanged(deployed.specification, again)
+    assert parts == set(again.parts)
+    assert {"notify_case", "report"} & walk.entered
+    assert is_same(walk, again, parts)
+
+
+@pytest.mark.parametrize("change", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_change_that_a_walk_does_not_meet_leaves_it_as_it_is(deployed: Deployed, change: Change) -> None:
+    would = other(change)
+    for _ in range(20):  # whatever addresses its objects have
+        assert is_same(as_far_as_the_report(deployed), would, unchanged(deployed.specification, would))
+
+
+@pytest.mark.parametrize("change", ON_THE_WAY.values(), ids=ON_THE_WAY)
+def test_a_change_that_a_walk_meets_has_it_walked_again(deployed: Deployed, change: Change) -> None:
+    walk, would = as_far_as_the_report(deployed), other(change)
+    for _ in range(50):  # whatever addresses its objects have
+        assert not is_same(walk, would, unchanged(deployed.specification, would))
+
+
+def test_another_variable_or_decision_table_may_be_read_anywhere(deployed: Deployed) -> None:
+    was = deployed.specification
+    name = next(iter(sorted(was.variables)))
+    assert unchanged(was, replace(was, variables=was.variables - {name})) is None
+    table = next(path for path in was.files if path.endswith(".dmn"))
+    assert unchanged(was, replace(was, files={**was.files, table: was.files[table] + b"\n"})) is None
+    assert unchanged(was, replace(was, files={**was.files, "forms/x.json": b"{}"})) == set(was.parts)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from engine import drawings
 from engine.workflow import checking, elsewhere, mending, reading, translating
 from engine.workflow.reading import BPMN, PS
 from tests.engine.workflow.test_checking import MANIFEST
@@ -21,10 +22,26 @@ TOLD = {
     "adonis": {"not_executable", "unsupported", "event_unsupported", "start_waits", "no_condition"},
     "aris": {"event_subprocess", "event_unsupported", "unsupported", "not_executable"},
     "bizagi": {"not_executable", "data_unsupported", "standard_loop", "unsupported"},
+    "bonita": {"not_executable", "data_unsupported", "timer_empty", "start_waits", "unknown_role", "condition_ignored", "no_form"},
     "camunda_7": {"cycle_timer", "script", "unsupported", "foreign_setting", "unknown_service", "no_decision", "several_of_what", "expression"},
     "camunda_8": {"event_gateway", "event_unsupported", "message_flow", "foreign_setting", "expression_sign", "unknown_process", "not_drawn"},
+    "camunda_7_older": {
+        "compensation",
+        "data_unsupported",
+        "event_subprocess",
+        "event_unsupported",
+        "foreign_setting",
+        "not_run",
+        "unknown_service",
+        "unsupported",
+        "value_ignored",
+    },
+    "choreography": {"no_process", "not_run"},
     "flowable": {"foreign_setting", "several_of_what", "unknown_service", "expression"},
+    "ibm": {"not_executable", "unknown_process", "unknown_service", "not_drawn", "message_from_nobody"},
     "jbpm": {"data_unsupported", "resources", "foreign_setting"},
+    "modelio": {"not_executable", "several_flows", "unsupported", "value_ignored"},
+    "older": {"duplicate_id", "unsupported", "foreign_setting"},
     "signavio": {"not_executable", "unsupported", "condition_ignored", "several_flows", "unknown_role", "id_style"},
     "spiff_arena": {"script", "foreign_setting", "unsupported"},
     "tiny": {"process_without_id", "not_executable", "one_start", "no_end"},
@@ -35,10 +52,16 @@ OFFERED = {
     "adonis": {"executable", "task", "ids"},
     "aris": {"executable", "task", "ids"},
     "bizagi": {"executable", "task", "data", "ids"},
+    "bonita": {"executable", "data", "ids"},
     "camunda_7": {"role", "form", "decision", "several", "said", "ids"},
     "camunda_8": {"lane", "form", "called", "several", "script", "said", "default", "ids"},
+    "camunda_7_older": {"task"},
+    "choreography": set(),
     "flowable": {"form", "several", "said", "ids"},
+    "ibm": {"executable", "ids"},
     "jbpm": {"role", "ids"},
+    "older": {"task", "ids"},
+    "modelio": {"executable", "gateway", "task", "ids"},
     "signavio": {"executable", "lane", "task", "said", "gateway", "ids"},
     "spiff_arena": {"task", "ids"},
     "tiny": set(),
@@ -92,7 +115,7 @@ def test_what_was_not_chosen_keeps_its_bytes(name: str) -> None:
 
 def kept(content: bytes) -> tuple[list[str], list[str], int]:
     """Return what a turn must leave: extensions of others with their attributes and words, comments, shapes."""
-    root = etree.fromstring(content, etree.XMLParser(resolve_entities=False))
+    root = reading.xml(content, keeps_all=True)
     others, comments, shapes = [], [], 0
     for node in root.iter():
         if not isinstance(node.tag, str):
@@ -106,6 +129,22 @@ def kept(content: bytes) -> tuple[list[str], list[str], int]:
         ]
         shapes += etree.QName(node).localname == "BPMNShape"
     return sorted(others), comments, min(shapes, 1)
+
+
+def test_what_no_flow_leads_to_by_its_nature_is_told_of_as_such_and_once() -> None:
+    found = judged(FOREIGN["camunda_7_older"])
+    where = {code: [complaint.element for complaint in found if complaint.code == code] for code in {complaint.code for complaint in found}}
+    aside = {"undo", "overtaken", "late"}
+    assert set(where["event_subprocess"]) == aside
+    assert not aside & {*where.get("unreachable", ()), *where.get("dead_end", ())}
+    assert "any_order" not in {*where.get("one_start", ()), *where.get("no_end", ())}
+    assert not {"wash", "feed"} & set(where.get("dead_end", ()))
+    assert not {"error_never_comes", "error_unheard", "start_waits"} & set(where)
+    assert where["data_unsupported"] == ["approve"], "once, whatever is handed over"
+    assert sorted(map(str, where["value_ignored"])) == ["look", "look"]
+    assert where["not_run"] == ["everywhere"]
+    mended = mending.mend({"main.bpmn": FOREIGN["camunda_7_older"]}, next(dict(c.fix or {}) for c in found if c.code == "data_unsupported"))
+    assert "data_unsupported" not in {complaint.code for complaint in judged(mended["main.bpmn"])}
 
 
 def test_a_condition_behind_a_task_gets_a_gateway_and_is_drawn() -> None:
@@ -173,7 +212,7 @@ def test_a_form_is_matched_with_those_there_are() -> None:
 def test_spoilt_diagrams_neither_hang_nor_crash(seed: int) -> None:
     """Parts of foreign diagrams taken out, doubled, exchanged: whatever comes out is answered."""
     chance = random.Random(seed)
-    root = etree.fromstring(chance.choice(list(FOREIGN.values())), etree.XMLParser(resolve_entities=False))
+    root = reading.xml(chance.choice(list(FOREIGN.values())), keeps_all=True)
     for _ in range(12):
         nodes = [node for node in root.iter(etree.Element) if node.getparent() is not None]
         if not nodes:
@@ -203,3 +242,37 @@ def test_spoilt_diagrams_neither_hang_nor_crash(seed: int) -> None:
                 mending.mend({"procedure.toml": MANIFEST, "main.bpmn": content}, {**complaint.fix, **choice})
             except mending.NotMended:
                 continue
+
+
+def test_a_reference_with_the_prefix_of_the_file_is_understood_and_follows_a_rename() -> None:
+    content = FOREIGN["ibm"]
+    found = judged(content)
+    assert not {"boundary_host", "unreachable", "unknown_reference"} & {complaint.code for complaint in found}
+    (event,) = reading.xml(translating.turn(content, ["ids"]), keeps_all=True).iter(f"{{{BPMN}}}boundaryEvent")
+    assert event.get("attachedToRef") == "Main.Process-1:inner"
+    (event,) = reading.xml(translating.turn(content, ["ids"])).iter(f"{{{BPMN}}}boundaryEvent")
+    assert event.get("attachedToRef") == "inner"
+
+
+def test_a_namespace_that_is_no_address_is_read_and_whatever_else_is_wrong_is_refused() -> None:
+    content = FOREIGN["ibm"]
+    assert b"Main Process" in translating.turn(content, None)
+    for broken in (content[:-5], content.replace(b"</bpmn:process>", b""), content.replace(b'name="Book"', b'name="&no;"')):
+        with pytest.raises(reading.UnreadableDiagram):
+            reading.xml(broken)
+
+
+def test_a_setting_of_a_part_is_told_and_taken_away_where_the_part_is_drawn() -> None:
+    content = FOREIGN["older"]
+    told = {complaint.element: complaint for complaint in judged(content) if complaint.code == "foreign_setting"}
+    assert {element: complaint.fields["name"] for element, complaint in told.items()} == {"1 late": "handler", "_2-2": "taskName"}
+    fix = told["1 late"].fix
+    assert fix is not None
+    mended = mending.mend({"procedure.toml": MANIFEST, "main.bpmn": content}, fix)["main.bpmn"]
+    assert (b"drools:handler" in mended, b"drools:taskName" in mended, b"drools:bgcolor" in mended) == (False, True, True)
+
+
+def test_a_pool_drawn_as_its_process_and_a_part_that_does_not_say_it_is_open_are_drawn() -> None:
+    shapes = {shape.id: shape for shape in drawings.read(FOREIGN["bonita"]).shapes}
+    assert (shapes["_pool"].kind, shapes["_pool"].name) == ("participant", "Office")
+    assert {shape.id: shape.is_open for shape in drawings.read(FOREIGN["older"]).shapes if shape.kind in ("subProcess", "endEvent")}["_2"]

@@ -2,7 +2,7 @@
 import './forms.css';
 import { FormEditor } from '@bpmn-io/form-js-editor';
 import { INPUTS, NESTED, Unfit, all, read, write } from './form-schema.js';
-import { el, send, source, style, tabs } from './parts.js';
+import { ask, el, source, style, tabs } from './parts.js';
 import { panel } from './form-panel.js';
 import { variablesOf } from './feel.js';
 import { fill, isChinese } from './tongue.js';
@@ -243,7 +243,7 @@ export async function open(place, { path, text: given, key, names = {}, readOnly
     drop();
     preview.replaceChildren(el('p', { class: 'muted', role: 'status' }, say('Loading…')));
     try {
-      const { html, problem: refused } = await send(`/studio/${encodeURIComponent(key)}/forms/preview`, { text: kept });
+      const { html, problem: refused } = await ask(`/studio/${encodeURIComponent(key)}/forms/preview`, { text: kept });
       if (refused) throw new Error(refused);
       const box = el('div', { class: 'fe-paper', inert: true });
       box.innerHTML = html; // the server's own page of the form: everything from the file is escaped there
@@ -284,13 +284,4 @@ export async function open(place, { path, text: given, key, names = {}, readOnly
       root.remove();
     },
   };
-}
-
-/** A form with one question. */
-export function blank(key, title, titleEn = '') {
-  return `${JSON.stringify({
-    type: 'default', id: key, schemaVersion: 18,
-    components: [{ type: 'textarea', id: 'Field_note', key: 'note', label: isChinese() ? '说明' : 'Note', validate: { required: true, maxLength: 500 }, properties: { en: 'Note', id: 'N' } }],
-    pingshen: { title, title_en: titleEn || title, audience: 'case', review: false, source: '', rules: [] },
-  }, null, 1)}\n`;
 }

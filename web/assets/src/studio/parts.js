@@ -1,4 +1,4 @@
-// Small helpers of the table and form editors: elements, style sheets, requests, plain text of a file.
+// Small helpers of the studio: elements, icons, style sheets, requests, plain text of a file.
 
 /** Make an element: `el('button', {class: 'btn', onclick}, 'Text')`; attributes that are false or null are left out. */
 export function el(tag, attributes = {}, ...children) {
@@ -13,13 +13,12 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** An icon of the page's sprite; its address stands in any icon of the page. */
-export function icon(name) {
-  const known = document.querySelector('svg use[href*="icons.svg#"]')?.getAttribute('href');
-  if (!known) return '';
+/** An icon of the page's sprite, whose address stands in any icon of the page; without a label it is only drawn. */
+export function icon(name, label) {
+  const known = document.querySelector('svg use[href*="icons.svg#"]')?.getAttribute('href') ?? '';
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('class', 'i');
-  svg.setAttribute('aria-hidden', 'true');
+  if (label) { svg.setAttribute('role', 'img'); svg.setAttribute('aria-label', label); } else svg.setAttribute('aria-hidden', 'true');
   const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
   use.setAttribute('href', known.replace(/#.*/, `#${name}`));
   svg.append(use);
@@ -37,16 +36,21 @@ export function style(name) {
   });
 }
 
-/** Send JSON to the server. Resolves to the answer; rejects with its sentence. */
-export async function send(address, body) {
+/**
+ * Ask the server, or send it JSON or a form. Resolves to the answer.
+ * Rejects with the server's sentence, `status` and `answer`; a page of signing in counts as 401, no connection has no status.
+ */
+export async function ask(address, body) {
+  const isPlain = body === undefined || body instanceof FormData;
   const token = document.querySelector('meta[name="csrf"]')?.content ?? '';
-  const answer = await fetch(address, {
-    method: 'POST', body: JSON.stringify(body), credentials: 'same-origin',
-    headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'X-CSRFToken': token },
+  const response = await fetch(address, {
+    method: body === undefined ? 'GET' : 'POST', credentials: 'same-origin', body: isPlain ? body : JSON.stringify(body),
+    headers: { Accept: 'application/json', 'X-CSRFToken': token, ...(isPlain ? {} : { 'Content-Type': 'application/json' }) },
   });
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(content.problem || `${answer.status}`);
-  return content;
+  const isJson = (response.headers.get('Content-Type') ?? '').includes('json');
+  const answer = isJson ? await response.json() : {};
+  if (!response.ok || !isJson) throw Object.assign(new Error(answer.problem || String(response.status)), { status: response.ok || response.redirected ? 401 : response.status, answer });
+  return answer;
 }
 
 /** A strip of tabs over panels: `tabs([{id, label, panel, shown?()}])` → {strip, choose(id), chosen()}. */

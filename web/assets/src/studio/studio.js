@@ -4,7 +4,7 @@
 // { text(): Promise<string>, markers(findings), reveal(element): bool, destroy(), and where it has them: svg(), undo(): bool, redo(): bool,
 //   zoom(how), onZoom(tell), minimap(open), simulate(active), find(), learn(names), usesPanel }.
 // `names` is the answer of GET …/names; `shell` is what the page lends: { panel, english, link(path, element), go(path, element), finding(element) }.
-import { fresh, listed, withKey, withoutKey } from './files.js';
+import { ask as request, el, icon } from './parts.js';
 import { add as addWords, t } from './tongue.js';
 import { WORDS } from './words.js';
 
@@ -14,7 +14,7 @@ const root = document.querySelector('[data-studio]');
 if (root) start(root);
 
 function start(page) {
-  const { api, key, sprite } = page.dataset;
+  const { api, key } = page.dataset;
   const isDraft = page.dataset.draft === 'true';
   const english = !document.documentElement.lang.startsWith('zh');
   const at = (name) => page.querySelector(`[data-st="${name}"]`);
@@ -30,17 +30,7 @@ function start(page) {
 
   // ── the server ──
 
-  async function ask(address, body, method = body === undefined ? 'GET' : 'POST', more = {}) {
-    const response = await fetch(`${api}/${address}`, {
-      method, credentials: 'same-origin', headers: { Accept: 'application/json', 'X-CSRFToken': token, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
-      body: body === undefined ? undefined : JSON.stringify(body), ...more,
-    });
-    const isJson = (response.headers.get('Content-Type') ?? '').includes('json');
-    const answer = isJson ? await response.json() : {};
-    if (!response.ok || !isJson) throw Object.assign(new Error(answer.problem || String(response.status)), { status: response.ok || response.redirected ? 401 : response.status, answer });
-    return answer;
-  }
-
+  const ask = (address, body) => request(`${api}/${address}`, body);
   const encode = (path) => path.split('/').map(encodeURIComponent).join('/');
 
   // ── what was drawn here and is not yet on the server ──
@@ -198,7 +188,7 @@ function start(page) {
       const bad = findings.some(({ file, level }) => file === entry.dataset.path && level === 'error');
       entry.classList.toggle('has-error', bad);
       entry.querySelector('.st-bad')?.remove();
-      if (bad) entry.append(make('span', { class: 'st-bad', title: t('to mend') }, make('span', { class: 'vh' }, t('to mend'))));
+      if (bad) entry.append(el('span', { class: 'st-bad', title: t('to mend') }, el('span', { class: 'vh' }, t('to mend'))));
     }
   }
 
@@ -211,22 +201,22 @@ function start(page) {
     const { level, file, element, text, mend, fix } = finding;
     const target = files.some(({ path }) => path === file) ? file : null;
     const label = file === open?.path && element ? open.editor.label?.(element) : undefined;
-    const where = make('span', { class: 'st-where muted' }, nameOf(file), element ? (label ? make('span', { title: element }, t(' · “{label}”', { label })) : make('span', { class: 'code' }, ` ${element}`)) : '');
-    return make('li', { 'data-element': element ?? '', 'data-file': file ?? '' },
+    const where = el('span', { class: 'st-where muted' }, nameOf(file), element ? (label ? el('span', { title: element }, t(' · “{label}”', { label })) : el('span', { class: 'code' }, ` ${element}`)) : '');
+    return el('li', { 'data-element': element ?? '', 'data-file': file ?? '' },
       icon(level === 'error' ? 'x' : 'info', level === 'error' ? t('To mend') : t('Suggestion')),
-      make('div', {}, make('b', {}, text), mend ? make('span', {}, ` ${mend}`) : '', ' ', where),
-      make('span', { class: 'end row-x nw' },
+      el('div', {}, el('b', {}, text), mend ? el('span', {}, ` ${mend}`) : '', ' ', where),
+      el('span', { class: 'end row-x nw' },
         fix && isDraft && lock.mine ? mendPart(finding) : '',
-        target ? make('a', { href: link(file, element), onclick: (event) => { event.preventDefault(); go(file, element); } }, t('Go there'), make('span', { class: 'vh' }, ` ${element ?? file}`)) : ''));
+        target ? el('a', { href: link(file, element), onclick: (event) => { event.preventDefault(); go(file, element); } }, t('Go there'), el('span', { class: 'vh' }, ` ${element ?? file}`)) : ''));
   }
 
   // A mend is worked out by the check and carried out by the server (engine/workflow/mending.py); some need a choice first.
 
   function mendPart({ fix, text }) {
-    const label = make('span', {}, t('Mend it'), make('span', { class: 'vh' }, ` ${text}`));
-    if (!fix.choices) return make('button', { class: 'btn btn-s', type: 'button', onclick: () => mendAll([fix]) }, label);
-    const choice = make('select', { class: 'form-select', 'aria-label': `${t('Mend it')}: ${text}`, onchange: () => { if (choice.value) mendAll([{ ...fix, choice: choice.value }]); } },
-      make('option', { value: '' }, t('Mend it: choose')), ...fix.choices.map((value) => make('option', { value }, wordOf(value))));
+    const label = el('span', {}, t('Mend it'), el('span', { class: 'vh' }, ` ${text}`));
+    if (!fix.choices) return el('button', { class: 'btn btn-s', type: 'button', onclick: () => mendAll([fix]) }, label);
+    const choice = el('select', { class: 'form-select', 'aria-label': `${t('Mend it')}: ${text}`, onchange: () => { if (choice.value) mendAll([{ ...fix, choice: choice.value }]); } },
+      el('option', { value: '' }, t('Mend it: choose')), ...fix.choices.map((value) => el('option', { value }, wordOf(value))));
     return choice;
   }
 
@@ -281,9 +271,9 @@ function start(page) {
       if (!found.length) return [];
       const folded = label === 'Scenarios' || label === 'Forms';
       const isOpen = wanted || (isFirst ? !folded || found.some(({ path }) => path === open?.path) : opened.has(label));
-      return [make('details', { 'data-section': label, open: isOpen ? '' : null },
-        make('summary', { class: 'g' }, t(label), make('span', { class: 'muted' }, ` ${found.length}`)),
-        make('ul', { class: 'plain' }, ...found.sort((one, other) => nameOf(one.path).localeCompare(nameOf(other.path), english ? 'en' : 'zh')).map(entry)))];
+      return [el('details', { 'data-section': label, open: isOpen },
+        el('summary', { class: 'g' }, t(label), el('span', { class: 'muted' }, ` ${found.length}`)),
+        el('ul', { class: 'plain' }, ...found.sort((one, other) => nameOf(one.path).localeCompare(nameOf(other.path), english ? 'en' : 'zh')).map(entry)))];
     }));
     show(findings);
   }
@@ -291,10 +281,10 @@ function start(page) {
   function entry(file) {
     const scenario = /^scenarios\/([^/]+)\.toml$/.exec(file.path)?.[1];
     const current = file.path === open?.path;
-    return make('li', {}, make('a', {
+    return el('li', {}, el('a', {
       href: scenario ? `${api}/scenarios/${encodeURIComponent(scenario)}` : link(file.path), 'data-path': file.path, title: file.path, 'aria-current': current ? 'page' : null,
       onclick: scenario ? null : (event) => { if (event.ctrlKey || event.metaKey || event.shiftKey) return; event.preventDefault(); fold('tree', false); go(file.path); },
-    }, icon(ICONS[file.kind] ?? 'file'), make('span', { class: 'st-name' }, nameOf(file.path)), file.changed ? make('span', { class: 'dot' }, t('changed')) : ''));
+    }, icon(ICONS[file.kind] ?? 'file'), el('span', { class: 'st-name' }, nameOf(file.path)), file.changed ? el('span', { class: 'dot' }, t('changed')) : ''));
   }
 
   async function refresh() {
@@ -354,7 +344,7 @@ function start(page) {
       if (open) { open.editor.destroy(); open = null; }
       place.replaceChildren();
       panel.replaceChildren();
-      const canvas = make('div', { class: 'st-editor' });
+      const canvas = el('div', { class: 'st-editor' });
       place.append(canvas);
       const isFixed = readOnly();
       const editor = await module.open(canvas, {
@@ -368,7 +358,7 @@ function start(page) {
       for (const button of page.querySelectorAll('[data-needs]')) button.hidden = typeof editor[button.dataset.needs] !== 'function';
       at('title').textContent = nameOf(path);
       at('outline').hidden = at('drawing').hidden = file.kind !== 'diagram';
-      if (at('remove')) at('remove').hidden = isFixed || !listed(path);
+      if (at('remove')) at('remove').hidden = isFixed || !file.removable;
       at('outline').href = `${api}/outline/${encode(path)}`;
       at('file').href = `${api}/export/${encode(path)}`;
       editor.onZoom?.((scale) => { at('zoom').textContent = `${Math.round(scale * 100)}%`; });
@@ -396,7 +386,7 @@ function start(page) {
   }
 
   async function openPlain(canvas, { path, text, readOnly: isFixed, onChange }) {
-    const area = make('textarea', { class: 'form-control st-plain', spellcheck: 'false', 'aria-label': path, readonly: isFixed ? '' : null });
+    const area = el('textarea', { class: 'form-control st-plain', spellcheck: 'false', 'aria-label': path, readonly: isFixed ? '' : null });
     area.value = text;
     area.addEventListener('input', onChange);
     canvas.append(area);
@@ -413,7 +403,7 @@ function start(page) {
     const address = page.dataset[`sheet${name[0].toUpperCase()}${name.slice(1)}`];
     if (!address || document.querySelector(`link[href="${address}"]`)) return undefined;
     return new Promise((done) => {
-      document.head.append(make('link', { rel: 'stylesheet', href: address, onload: done, onerror: done }));
+      document.head.append(el('link', { rel: 'stylesheet', href: address, onload: done, onerror: done }));
     });
   }
 
@@ -437,13 +427,8 @@ function start(page) {
 
   // ── new files, and files taken away ──
 
-  /** Change files as one save, then look at one of them. */
-  async function rewrite(changes, path) {
-    await save();
-    if (pending.size || conflict) return;
-    for (const [name, text] of Object.entries(changes)) pending.set(name, text);
-    await save();
-    if (pending.size) return;
+  /** Look at a file after the server changed which there are. */
+  async function lookAt(path) {
     await refresh();
     await show_(path, undefined, true);
     note(path, undefined, true);
@@ -451,27 +436,34 @@ function start(page) {
   }
 
   async function add(form) {
-    const given = Object.fromEntries(new FormData(form));
-    const made = fresh(given.kind, given.key, given.name.trim(), given.name_en.trim());
+    await save();
+    if (pending.size || conflict) return;
+    const body = new FormData(form);
+    body.set('revision', revision);
     const problem = form.querySelector('[data-st="new-problem"]');
-    problem.textContent = files.some(({ path }) => path === made.path) || (given.kind === 'diagram' && (open?.names.processes ?? []).some(({ id }) => id === given.key)) ? t('There is one with this id already.') : '';
-    if (problem.textContent) return;
-    const { text: manifest } = await ask('files/procedure.toml');
-    form.closest('dialog').close();
-    form.reset();
-    proposed = '';
-    await rewrite({ [made.path]: made.text, 'procedure.toml': withKey(manifest, made.list, given.key) }, made.path);
+    problem.textContent = '';
+    try {
+      const { path } = await ask('new', body);
+      form.closest('dialog').close();
+      form.reset();
+      proposed = '';
+      await lookAt(path);
+    } catch (error) {
+      if (error.status === 409) { form.closest('dialog').close(); refused(error); } else problem.textContent = error.status ? error.message : t('no connection');
+    }
   }
 
   async function takeAway() {
     const { path } = open;
-    const entry_ = listed(path);
-    if (!entry_) return;
-    const { text: manifest } = await ask('files/procedure.toml');
-    const next = files.find((file) => file.path === `${key}.bpmn`) ?? files.find((file) => file.kind === 'diagram' && file.path !== path);
-    const examples = path.replace(/\.dmn$/, '.examples.json');
-    isDirty = false;
-    await rewrite({ [path]: null, ...(examples !== path && files.some((file) => file.path === examples) ? { [examples]: null } : {}), 'procedure.toml': withoutKey(manifest, entry_.list, entry_.key) }, next?.path);
+    await save();
+    if (pending.size || conflict) return;
+    try {
+      await ask('remove', { revision, path });
+    } catch (error) {
+      if (error.status === 409) refused(error); else tell('past', error.status ? error.message : t('no connection'), []);
+      return;
+    }
+    await lookAt((files.find((file) => file.path === `${key}.bpmn`) ?? files.find((file) => file.kind === 'diagram' && file.path !== path))?.path);
     announce(t('Taken away; it can be undone.'));
   }
 
@@ -536,7 +528,7 @@ function start(page) {
 
   // ── telling ──
 
-  const clock = () => new Date().toLocaleTimeString(english ? 'en-GB' : 'zh-CN', { hour: '2-digit', minute: '2-digit', hour12: false });
+  const clock = () => new Date().toLocaleTimeString(english ? 'en-GB' : 'zh-CN', { hour: '2-digit', minute: '2-digit', hour12: false, timeZone: page.dataset.zone });
 
   function say(what, reason = '') {
     const texts = {
@@ -551,23 +543,13 @@ function start(page) {
   function tell(kind, text, buttons) {
     bar.hidden = false;
     bar.className = `st-bar note ${kind}`;
-    bar.replaceChildren(icon('alert'), make('div', {}, text), make('span', { class: 'end row-x' }, ...buttons.map(([label, act]) => make('button', { class: 'btn btn-s', type: 'button', onclick: act }, label)),
-      buttons.length ? '' : make('button', { class: 'btn btn-s btn-quiet', type: 'button', onclick: hush }, t('Close'))));
+    bar.replaceChildren(icon('alert'), el('div', {}, text), el('span', { class: 'end row-x' }, ...buttons.map(([label, act]) => el('button', { class: 'btn btn-s', type: 'button', onclick: act }, label)),
+      buttons.length ? '' : el('button', { class: 'btn btn-s btn-quiet', type: 'button', onclick: hush }, t('Close'))));
   }
 
   function hush() { bar.hidden = true; bar.replaceChildren(); }
 
   function announce(text) { at('said').textContent = text; }
-
-  function icon(name, label) {
-    const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-    svg.setAttribute('class', 'i');
-    if (label) { svg.setAttribute('role', 'img'); svg.setAttribute('aria-label', label); } else svg.setAttribute('aria-hidden', 'true');
-    const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-    use.setAttribute('href', `${sprite}#${name}`);
-    svg.append(use);
-    return svg;
-  }
 
   // ── folding, on narrow screens ──
 
@@ -582,7 +564,7 @@ function start(page) {
     const svg = await open.editor.svg();
     const blob = new Blob([svg], { type: 'image/svg+xml' });
     const address = URL.createObjectURL(blob);
-    const anchor = make('a', { href: address, download: `${open.path.split('/').pop().replace(/\.\w+$/, '')}.svg` });
+    const anchor = el('a', { href: address, download: `${open.path.split('/').pop().replace(/\.\w+$/, '')}.svg` });
     document.body.append(anchor);
     anchor.click();
     anchor.remove();
@@ -592,13 +574,13 @@ function start(page) {
   async function print() {
     const svg = await open.editor.svg?.();
     document.querySelector('.st-print')?.remove();
-    const figure = make('figure', { class: 'st-print' }, make('figcaption', {}, make('b', {}, nameOf(open.path)), ` ${page.dataset.title} · ${new Date().toLocaleDateString(english ? 'en-GB' : 'zh-CN')}`));
+    const figure = el('figure', { class: 'st-print' }, el('figcaption', {}, el('b', {}, nameOf(open.path)), ` ${page.dataset.title} · ${new Date().toLocaleDateString(english ? 'en-GB' : 'zh-CN')}`));
     if (svg) {
       // A picture of its own: its arrow heads have the same names as those of the hidden canvas.
-      const image = make('img', { alt: nameOf(open.path), src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}` });
+      const image = el('img', { alt: nameOf(open.path), src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}` });
       figure.append(image);
       await image.decode().catch(() => undefined);
-    } else figure.append(make('pre', {}, await open.editor.text()));
+    } else figure.append(el('pre', {}, await open.editor.text()));
     document.body.append(figure);
     document.body.classList.add('st-printing');
     addEventListener('afterprint', () => { figure.remove(); document.body.classList.remove('st-printing'); }, { once: true });
@@ -638,7 +620,7 @@ function start(page) {
   document.querySelector('#st-new form')?.addEventListener('submit', (event) => {
     if (event.submitter?.value === 'close') return;
     event.preventDefault();
-    add(event.target).catch((error) => tell('past', error.message, []));
+    add(event.target);
   });
 
   document.addEventListener('keydown', (event) => {
@@ -725,15 +707,4 @@ function start(page) {
   })();
 
   Object.assign(globalThis, { pingshenStudio: { open: () => open, save, go, findings: () => findings, revision: () => revision, pending: () => pending.size } });
-}
-
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined) continue;
-    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== '' && child !== null && child !== undefined));
-  return node;
 }

@@ -2,7 +2,7 @@
 import './tables.css';
 import Modeler from 'dmn-js/lib/Modeler';
 import Viewer from 'dmn-js/lib/NavigatedViewer';
-import { el, later, send, source, style } from './parts.js';
+import { ask, el, later, source, style } from './parts.js';
 import { Unfit, kept as keptValue, look, shown, taken } from './table-model.js';
 import { fill, isChinese, t } from './tongue.js';
 import { PACKAGE, TABLES } from './words-tables.js';
@@ -214,7 +214,7 @@ export async function open(place, { path, text: given, key, names = {}, readOnly
     const mine = (turn += 1);
     try {
       const text = await now();
-      const answer = await send(`/studio/${encodeURIComponent(key)}/decisions/run`, { path, text, examples: doc.decision && doc.examples.length ? { ...doc, examples: doc.examples.map((example) => ({ ...example, expect: example.expect === undefined ? null : example.expect })) } : null });
+      const answer = await ask(`/studio/${encodeURIComponent(key)}/decisions/run`, { path, text, examples: doc.decision && doc.examples.length ? { ...doc, examples: doc.examples.map((example) => ({ ...example, expect: example.expect === undefined ? null : example.expect })) } : null });
       if (mine !== turn || gone) return;
       if (answer.problem) throw new Error(answer.problem);
       const shape = JSON.stringify([decisions, doc.decision]);
@@ -331,44 +331,4 @@ export async function open(place, { path, text: given, key, names = {}, readOnly
     redo: step('redo'),
     destroy() { gone = true; soon.stop(); drop(); root.remove(); },
   };
-}
-
-const escaped = (text) => String(text).replace(/[&<>"]/g, (letter) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[letter]);
-
-/** A model of one table with one input, one output and one rule. */
-export function blank(key, name) {
-  const called = escaped(name);
-  const [input, output] = isChinese() ? ['输入', '结果'] : ['Input', 'Result'];
-  return `<?xml version="1.0" encoding="UTF-8"?>
-<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" xmlns:dmndi="https://www.omg.org/spec/DMN/20191111/DMNDI/" xmlns:dc="http://www.omg.org/spec/DMN/20180521/DC/" xmlns:di="http://www.omg.org/spec/DMN/20180521/DI/" id="${escaped(key)}_model" name="${called}" namespace="urn:pingshen:dmn:${escaped(key)}">
-  <inputData id="${escaped(key)}_input" name="${input}">
-    <variable id="${escaped(key)}_input_variable" name="${input}" typeRef="string" />
-  </inputData>
-  <decision id="${escaped(key)}" name="${called}">
-    <variable id="${escaped(key)}_variable" name="${called}" typeRef="string" />
-    <informationRequirement id="${escaped(key)}_needs">
-      <requiredInput href="#${escaped(key)}_input" />
-    </informationRequirement>
-    <decisionTable id="${escaped(key)}_table" hitPolicy="UNIQUE">
-      <input id="${escaped(key)}_column" label="${input}">
-        <inputExpression id="${escaped(key)}_expression" typeRef="string">
-          <text>${input}</text>
-        </inputExpression>
-      </input>
-      <output id="${escaped(key)}_output" label="${output}" name="${output}" typeRef="string" />
-      <rule id="${escaped(key)}_rule_1">
-        <inputEntry id="${escaped(key)}_rule_1_input"><text>-</text></inputEntry>
-        <outputEntry id="${escaped(key)}_rule_1_output"><text>""</text></outputEntry>
-      </rule>
-    </decisionTable>
-  </decision>
-  <dmndi:DMNDI>
-    <dmndi:DMNDiagram id="${escaped(key)}_diagram">
-      <dmndi:DMNShape id="${escaped(key)}_input_shape" dmnElementRef="${escaped(key)}_input"><dc:Bounds x="160" y="240" width="125" height="45" /></dmndi:DMNShape>
-      <dmndi:DMNShape id="${escaped(key)}_shape" dmnElementRef="${escaped(key)}"><dc:Bounds x="132" y="100" width="180" height="80" /></dmndi:DMNShape>
-      <dmndi:DMNEdge id="${escaped(key)}_edge" dmnElementRef="${escaped(key)}_needs"><di:waypoint x="222" y="240" /><di:waypoint x="222" y="200" /><di:waypoint x="222" y="180" /></dmndi:DMNEdge>
-    </dmndi:DMNDiagram>
-  </dmndi:DMNDI>
-</definitions>
-`;
 }

@@ -14,7 +14,7 @@ const PAGE = {
   'Kept on this device and never saved: {names}. The draft was changed since.': '这台设备上有没存上的改动：{names}。此后草稿又改过。',
   'Save what I drew': '存我画的', 'Throw it away': '不要了', 'There is no file {path} in this procedure.': '这套流程里没有文件 {path}。',
   '{name} could not be opened: {reason}': '{name}没有打开：{reason}', '{name} could not be drawn: {reason}': '{name}画不出来，先当文字打开：{reason}', 'no connection': '连不上网络',
-  'Press the triangle at a start: a mark walks along the lines. Press an arrow at a diamond to choose its way, and a triangle at a step to go on. Nothing is saved.': '点开始圈上的三角，一个记号就沿着线走；在菱形上点箭头选走哪条，在停住的一步上点三角让它过去。什么都不保存。', 'End the simulation': '结束模拟', ' · “{label}”': '“{label}”', 'There is one with this id already.': '已经有这个标识的了。', 'Taken away; it can be undone.': '已删去，可以撤销。', 'Nothing to undo.': '没有可以撤销的。', 'Nothing to redo.': '没有可以重做的。', 'Undone: {name}': '已撤销：{name}', 'Done again: {name}': '已重做：{name}',
+  'Press the triangle at a start: a mark walks along the lines. Press an arrow at a diamond to choose its way, and a triangle at a step to go on. Nothing is saved.': '点开始圈上的三角，一个记号就沿着线走；在菱形上点箭头选走哪条，在停住的一步上点三角让它过去。什么都不保存。', 'End the simulation': '结束模拟', ' · “{label}”': '“{label}”', 'Taken away; it can be undone.': '已删去，可以撤销。', 'Nothing to undo.': '没有可以撤销的。', 'Nothing to redo.': '没有可以重做的。', 'Undone: {name}': '已撤销：{name}', 'Done again: {name}': '已重做：{name}',
 };
 
 const PROPERTIES = {

@@ -13,6 +13,7 @@ import 'diagram-js-minimap/assets/diagram-js-minimap.css';
 import 'bpmn-js-token-simulation/assets/css/bpmn-js-token-simulation.css';
 import '../../../style/studio-bpmn.css';
 import drawing from './drawing.js';
+import { keep } from './keeping.js';
 import menus from './menus.js';
 import moddle from './moddle.json';
 import properties from './properties.js';
@@ -74,8 +75,10 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
   place.classList.toggle('is-locked', readOnly);
   const [canvas, registry, overlays, selection, events, stack] = ['canvas', 'elementRegistry', 'overlays', 'selection', 'eventBus', 'commandStack'].map((name) => modeler.get(name));
   const drawn = /<(?:[\w.-]+:)?BPMN(?:Shape|Edge)\b/.test(text);
+  const kept = keep(text);
   try {
-    await modeler.importXML(drawn ? text : await laidOut(text));
+    await modeler.importXML(drawn ? kept.text : await laidOut(kept.text));
+    if (!readOnly) kept.learn((await modeler.saveXML({ format: true })).xml);
   } catch (error) {
     modeler.destroy();
     throw error;
@@ -97,6 +100,12 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
   function called(element) {
     const process = element.businessObject.calledElement;
     return (known.processes ?? []).find(({ id }) => id === process)?.file ?? `shared/${process}.bpmn`;
+  }
+
+  /** Return what is drawn of an element; of a process, its pool. */
+  function shown(id) {
+    const own = kept.own(id);
+    return registry.get(own) ?? registry.find((entry) => entry.businessObject?.processRef?.id === own);
   }
 
   /** Show everything, beside the palette and not under it. */
@@ -137,7 +146,7 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
     modeler,
     async text() {
       const { xml } = await modeler.saveXML({ format: true });
-      return xml;
+      return kept.restore(xml);
     },
     markers(findings) {
       for (const element of registry.filter(() => true)) {
@@ -147,7 +156,7 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
       overlays.remove({ type: 'st-finding' });
       const by = Map.groupBy ? Map.groupBy(findings, ({ element }) => element) : grouped(findings);
       for (const [id, found] of by) {
-        const element = registry.get(id) ?? registry.find((entry) => entry.businessObject?.processRef?.id === id);
+        const element = shown(id);
         if (!element) continue;
         const isError = found.some(({ level }) => level === 'error');
         canvas.addMarker(element, isError ? 'st-error' : 'st-suggestion');
@@ -165,7 +174,7 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
       }
     },
     reveal(id) {
-      const element = registry.get(id) ?? registry.find((entry) => entry.businessObject?.processRef?.id === id);
+      const element = shown(id);
       if (!element) return false;
       let root = element;
       while (root.parent) root = root.parent;
@@ -201,8 +210,8 @@ export async function open(place, { path, text, names, readOnly, onChange, trans
     focus() { canvas.focus(); },
     /** Replace the names that expressions may use, after a form or table was changed. */
     learn(found) { known = found; cache.clear(); events.fire('propertiesPanel.providersChanged'); },
-    ids: () => registry.getAll().map(({ id }) => id),
-    label: (id) => registry.get(id)?.businessObject?.name,
+    ids: () => registry.getAll().map(({ id }) => kept.theirs(id)),
+    label: (id) => registry.get(kept.own(id))?.businessObject?.name,
     path,
     destroy() { size.disconnect(); modeler.destroy(); shell.panel.replaceChildren(); },
   };
@@ -213,16 +222,31 @@ function settled() {
   return new Promise((done) => { requestAnimationFrame(() => setTimeout(done, 0)); setTimeout(done, 100); });
 }
 
-const DI = 'http://www.omg.org/spec/BPMN/20100524/DI';
+const MODEL = 'http://www.omg.org/spec/BPMN/20100524/MODEL', DI = 'http://www.omg.org/spec/BPMN/20100524/DI';
 
 /** Give a diagram without a drawing one. Only the drawing is taken from the layout: what it does not know stays as it was written. */
 async function laidOut(text) {
   const { layoutProcess } = await import('bpmn-auto-layout');
   const parse = (xml) => new DOMParser().parseFromString(xml, 'application/xml');
-  const own = parse(text), drawing = parse(await layoutProcess(text));
+  const own = parse(text), drawing = parse(await layoutProcess(withEnds(parse(text))));
   for (const old of [...own.getElementsByTagNameNS(DI, 'BPMNDiagram')]) old.remove();
   for (const made of [...drawing.getElementsByTagNameNS(DI, 'BPMNDiagram')]) own.documentElement.append(own.importNode(made, true));
   return new XMLSerializer().serializeToString(own);
+}
+
+/** Say at each step which flows come and go: the layout draws no others, and some tools say it at the flows alone. */
+function withEnds(tree) {
+  const named = new Map([...tree.getElementsByTagNameNS(MODEL, '*')].map((node) => [node.getAttribute('id'), node]));
+  for (const flow of tree.getElementsByTagNameNS(MODEL, 'sequenceFlow')) {
+    for (const [end, tag] of [['targetRef', 'incoming'], ['sourceRef', 'outgoing']]) {
+      const node = named.get(flow.getAttribute(end)), id = flow.getAttribute('id');
+      if (!node || !id || [...node.children].some((child) => child.localName === tag && child.textContent.trim() === id)) continue;
+      const made = tree.createElementNS(MODEL, node.prefix ? `${node.prefix}:${tag}` : tag);
+      made.textContent = id;
+      node.append(made);
+    }
+  }
+  return new XMLSerializer().serializeToString(tree);
 }
 
 function grouped(findings) {

@@ -712,7 +712,7 @@ export class Properties {
 
 // ── reading a diagram ──
 
-export function definition(own, type) {
+function definition(own, type) {
   return (own.eventDefinitions ?? []).find((entry) => is(entry, type));
 }
 
