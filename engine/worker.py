@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from engine import cases, clock, deadlines, incidents, messages, trials, workflow
+from engine import cases, clock, deadlines, incidents, journal, messages, trials, workflow
 from engine.transaction import transaction
 from models import Case, Deadline, DeadlineKind, IncidentKind
 
@@ -100,6 +100,7 @@ def _fire(session: Session, deadline: Deadline, case: Case) -> None:
         session.refresh(deadline)
         if deadline.next_at is not None and deadline.next_at <= now:
             deadline.next_at, deadline.withdrawn_at = None, now  # the diagram no longer waits for it
+    journal.settle(session)
     session.flush()
 
 

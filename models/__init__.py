@@ -7,7 +7,7 @@ from models.case import FINAL_STATES, Case, CaseKind, CaseLink, CaseParty, CaseS
 from models.deadline import Deadline, DeadlineKind, Warned
 from models.incident import Incident, IncidentKind
 from models.installation import CalendarDay, Counter, DayKind, Installation
-from models.journal import JournalEntry
+from models.journal import JournalEntry, JournalHead
 from models.message import Message
 from models.notice import Hop, Notice, ReceiptMethod
 from models.organisation import Level, Organisation, OrganisationKind
@@ -62,6 +62,7 @@ __all__ = [
     "Instant",
     "ItemState",
     "JournalEntry",
+    "JournalHead",
     "Level",
     "LinkKind",
     "Message",

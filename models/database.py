@@ -7,6 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
 
+from models.journal import chain
+
 Sessions = sessionmaker[Session]
 READ_ONLY = {"pingshen_read_only": True}
 
@@ -27,6 +29,7 @@ def connect(url: str, *, pool_size: int = 5) -> sa.Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late
+    connection.create_function("chained", 2, chain, deterministic=True)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

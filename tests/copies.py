@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import uuid
@@ -15,6 +16,7 @@ from models import Base, Case
 
 TABLES = ("cases", "records", "notices", "rectification_items", "work_items", "journal_entries", "workflow_scopes", "messages")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_beyond = itertools.count(10_000_000)  # copies stand in no chain
 Vary = Callable[[int, str, dict[str, Any]], dict[str, Any]]
 
 
@@ -59,6 +61,7 @@ def _copy(row: Mapping[str, Any], table: str, place: int, own: set[str], keys: d
         made["number"] = f"{row['number'][:18]}-{place:05d}"
     if table == "journal_entries":
         del made["id"]
+        made["position"] = next(_beyond)
     if table == "messages":
         made["once"] = UUID.sub(lambda match: _key(match[0], own, keys), row["once"])
     if "command_key" in made:

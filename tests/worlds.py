@@ -136,6 +136,7 @@ def pour(source: sa.Engine, target: sa.Engine) -> None:
             order = [table.c.path] if table.name == "organisations" else [column for column in (table.c.get("version"),) if column is not None]
             rows = [dict(row) for row in reading.execute(sa.select(table).order_by(*order)).mappings()]
             if rows:
+                writing.execute(sa.delete(table))
                 writing.execute(sa.insert(table), rows)
         writing.exec_driver_sql("SELECT setval(pg_get_serial_sequence('journal_entries', 'id'), (SELECT coalesce(max(id), 1) FROM journal_entries))")
 

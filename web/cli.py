@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy as sa
 
-from engine import clock, installation, organisations, people, procedures, profiles
+from engine import clock, installation, journal, organisations, people, procedures, profiles
 from engine.actor import of_person
 from engine.errors import Deployment, EngineError, InvalidInput
 from engine.transaction import transaction
 from models import Level, OrganisationKind, Profile, Realm, Role
 from models.database import Sessions, connect, sessions_of
 from models.upgrading import is_current, upgrade
+from web import anchors
 from web.demo.start import FOLDER
 from web.settings import SettingMissing, Settings, from_environment
 
@@ -33,6 +34,15 @@ if TYPE_CHECKING:
 
 BEGAN = time.monotonic()
 MOVE = re.compile(r"\+?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?\Z")
+
+
+BROKEN = {
+    "content": "its content is not what was written",
+    "gap": "an entry is missing before the one that stands here",
+    "tail": "the entries from here on are missing",
+    "head": "the end of the chain is not the one that was written",
+    "anchor": "the journal was written anew: its hash is not the one that was kept",
+}
 
 
 def say(text: str) -> None:
@@ -112,7 +122,7 @@ def demo(host: str, port: int, data: Path, database_url: str) -> None:
         click.echo(f"    {row['username']:<14} {row['name']}　{first['role_zh']} · {first['organisation']}")
     command = os.environ.get("PINGSHEN_COMMAND", "pingshen") + " demo-clock +36h" + ("" if data == FOLDER else f" --data {data}")
     click.echo(f"\n  all {len(rows)} accounts: {path}\n  move the clock: {command}\n  stop: Ctrl+C; the data stays in {data}\n")
-    finish = jobs.start_loop(sessions, None, every_s=1.0, is_demo=True)
+    finish = jobs.start_loop(sessions, None, every_s=1.0, before=jobs.before_each_turn(settings))
     run(server, finish)
 
 
@@ -130,7 +140,9 @@ def serve(host: str, port: int) -> None:
     except SettingMissing as error:
         raise click.ClickException(str(error)) from None
     server = listen(app, host, port, settings.threads, proxies=settings.proxies)
-    finish = jobs.start_loop(sessions, mail.deliverer(app), is_demo=settings.is_demo) if engine.dialect.name == "sqlite" else lambda: None
+    finish: Callable[[], None] = lambda: None  # noqa: E731 - nothing to end
+    if engine.dialect.name == "sqlite":
+        finish = jobs.start_loop(sessions, mail.deliverer(app), before=jobs.before_each_turn(settings))
     say(f"serving on http://{host}:{server.effective_port}/")
     run(server, finish)
 
@@ -150,7 +162,7 @@ def work(concurrency: int, once: bool) -> None:
             jobs.read_demo_clock(session)
     if engine.dialect.name == "postgresql" and not once:
         jobs.prepare(engine)
-        jobs.work(settings.database_url, sessions, deliver, concurrency=concurrency)
+        jobs.work(settings, sessions, deliver, concurrency=concurrency)
         return
     from engine import worker
 
@@ -159,7 +171,7 @@ def work(concurrency: int, once: bool) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        worker.loop(sessions, deliver, stop, before=jobs.read_demo_clock if settings.is_demo else None)
+        worker.loop(sessions, deliver, stop, before=jobs.before_each_turn(settings))
 
 
 def listen(app: Application, host: str, port: int, threads: int, *, proxies: int = 0) -> Any:
@@ -364,6 +376,45 @@ def doctor() -> None:
     if not problems:
         click.echo("all is well")
     sys.exit(1 if problems else 0)
+
+
+@main.command()
+@click.option("--journal", "whole_journal", is_flag=True, help="read the whole journal and compare it with its hashes and anchors")
+@click.option("--anchors", "file", type=click.Path(dir_okay=False, path_type=Path), help="file of anchors; by default that of the settings")
+@click.option("--anchor", "typed", multiple=True, help="an anchor that was kept elsewhere: POSITION:HASH")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="folder of a demonstration")
+def verify(whole_journal: bool, file: Path | None, typed: tuple[str, ...], data: Path | None) -> None:
+    """Prove that nothing was changed behind the pages, or name the first entry that was. Ends with 1 if something was."""
+    if not whole_journal:
+        refuse("Say what to verify: --journal")
+    settings, _engine, sessions = current_database() if data is None else start_folder(data)
+    kept = file or (Path(settings.anchor_file) if settings.anchor_file else None)
+    try:
+        known = anchors.read(kept) if kept else []
+        known += [journal.Anchor.read(text.replace(":", " ", 1)) for text in typed]
+    except ValueError as error:
+        refuse(f"This is no anchor: {error}" if typed else f"Line {error} of {kept} holds no anchor.")
+    except OSError as error:
+        refuse(f"The anchors cannot be read: {error.strerror}")
+    with answering(), transaction(sessions, read_only=True) as session:
+        verdict = journal.verify(session, known)
+    click.echo(f"{verdict.entries} entries, {len(known)} anchors")
+    if not verdict.is_whole:
+        found = f" (journal_entries.id = {verdict.entry_id})" if verdict.entry_id is not None else ""
+        click.echo(f"  ! broken at entry {verdict.broken_at}{found}: {BROKEN[verdict.why]}")
+        sys.exit(1)
+    if not known:
+        click.echo("  no anchor was compared: a tail cut off together with the head would not be noticed")
+    click.echo(f"the journal is whole up to {verdict.head.position}:{verdict.head.hash}")
+
+
+def start_folder(data: Path) -> tuple[Settings, sa.Engine, Sessions]:
+    """Open the folder of a demonstration that is there already."""
+    from web.demo import start
+
+    if not data.is_dir():
+        refuse(f"There is no folder {data}.")
+    return start.open_folder(data)
 
 
 def version_of(engine: sa.Engine) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -20,11 +21,13 @@ from procrastinate.exceptions import AlreadyEnqueued
 from engine import clock, messages, trials, worker
 from engine.transaction import transaction
 from models import Installation
+from web import anchors
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from models.database import Sessions
+    from web.settings import Settings
 
 log = logging.getLogger("pingshen.worker")
 SCHEMA = "procrastinate"
@@ -37,7 +40,29 @@ def read_demo_clock(session: Session) -> None:
     clock.set_ahead(session.scalar(sa.select(Installation.clock_ahead_s)) or 0)
 
 
-def start_loop(sessions: Sessions, deliver: messages.Deliverer | None, *, every_s: float = 5.0, is_demo: bool = False) -> Callable[[], None]:
+def before_each_turn(settings: Settings) -> Callable[[Session], None]:
+    """Return what a worker's loop does first in each turn: look at a demonstration's clock, keep the end of the journal."""
+
+    def do(session: Session) -> None:
+        if settings.is_demo:
+            read_demo_clock(session)
+        keep_anchor(session, settings)
+
+    return do
+
+
+def keep_anchor(session: Session, settings: Settings) -> None:
+    """Keep the end of the journal where the settings say, if it is time; a file that cannot be written stops nothing else."""
+    if settings.anchor_file:
+        try:
+            anchors.keep(session, Path(settings.anchor_file))
+        except (OSError, ValueError) as error:
+            log.warning("the end of the journal was not kept: %s", type(error).__name__)
+
+
+def start_loop(
+    sessions: Sessions, deliver: messages.Deliverer | None, *, every_s: float = 5.0, before: Callable[[Session], None] | None = None
+) -> Callable[[], None]:
     """Start the loop in a thread of its own. Returns what stops it after the turn it is in."""
     stop = threading.Event()
     thread = threading.Thread(
@@ -45,7 +70,7 @@ def start_loop(sessions: Sessions, deliver: messages.Deliverer | None, *, every_
         args=(sessions, deliver, stop),
         name="pingshen-worker",
         daemon=True,
-        kwargs={"every_s": every_s, "before": read_demo_clock if is_demo else None},
+        kwargs={"every_s": every_s, "before": before},
     )
     thread.start()
 
@@ -70,9 +95,9 @@ def prepare(engine: sa.Engine) -> None:
             cursor.close()
 
 
-def application(url: str, sessions: Sessions, deliver: messages.Deliverer | None) -> procrastinate.App:
+def application(settings: Settings, sessions: Sessions, deliver: messages.Deliverer | None) -> procrastinate.App:
     """Return the workers' tasks: a sweep that finds what is due, a turn per case, a run through the outbox, one through the trials."""
-    address = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    address = sa.make_url(settings.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=address, kwargs={"options": f"-c search_path={SCHEMA}"}))
 
     @app.task(name="turn", queue=QUEUE)
@@ -106,6 +131,12 @@ def application(url: str, sessions: Sessions, deliver: messages.Deliverer | None
         if tried:
             ask(trial, "trial")
 
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="anchor", queue=QUEUE, queueing_lock="anchor", pass_context=False)
+    def anchor(timestamp: int) -> None:  # noqa: ARG001 - the scheduler passes it
+        with transaction(sessions, read_only=True) as session:
+            keep_anchor(session, settings)
+
     @app.periodic(cron="*/5 * * * *")
     @app.task(name="tidy", queue=QUEUE, queueing_lock="tidy", pass_context=True)
     async def tidy(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001 - the scheduler passes it
@@ -116,8 +147,8 @@ def application(url: str, sessions: Sessions, deliver: messages.Deliverer | None
     return app
 
 
-def work(url: str, sessions: Sessions, deliver: messages.Deliverer | None, *, concurrency: int = 4, wait: bool = True) -> None:
+def work(settings: Settings, sessions: Sessions, deliver: messages.Deliverer | None, *, concurrency: int = 4, wait: bool = True) -> None:
     """Work until told to stop; with `wait=False` only until nothing is left to do."""
-    app = application(url, sessions, deliver)
+    app = application(settings, sessions, deliver)
     with app.open():
         app.run_worker(queues=[QUEUE], concurrency=concurrency, wait=wait, delete_jobs="always", fetch_job_polling_interval=2.0)

@@ -44,6 +44,7 @@ class Settings:
     smtp_user: str = setting("", "account at the mail server")
     smtp_password: str = setting("", "password at the mail server")
     mail_from: str = setting("", "sender of mails")
+    anchor_file: str = setting("", "file outside the database in which the end of the journal is kept, a line an hour; better on another machine")
     threads: int = setting(8, "threads of the web server")
     log_level: str = setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 

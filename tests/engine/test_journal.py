@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -27,7 +28,7 @@ from engine import (
 from engine.transaction import transaction
 from models import DayKind, HoldReason, JournalEntry, Role
 from tests.engine.conftest import At
-from tests.worlds import World, fingerprint
+from tests.worlds import World, counting, fingerprint
 from web.demo.player import PAPER
 
 Act = Callable[[World, Session], object]
@@ -244,3 +245,129 @@ def test_the_clock_acts_without_a_name(at: At) -> None:
     entry = world.rows(JournalEntry, JournalEntry.action == "timer:fire")[0]
     assert entry.actor_id is None
     assert entry.detail["element"] == "report_overdue"
+
+
+# ── the chain ──
+
+
+def altered(world: World, text: str) -> journal.Verdict:
+    """Return what is said of the journal after somebody wrote into the database."""
+    world.session.execute(sa.text(text))
+    world.session.commit()
+    return journal.verify(world.session)
+
+
+def test_a_journal_that_nobody_touched_is_whole(copy_at: At) -> None:
+    world = copy_at("verify_report")
+    verdict = journal.verify(world.session)
+    assert verdict.is_whole and verdict.entries > 20
+    assert verdict.head == journal.head(world.session)
+    hand_in(world, world.session)
+    world.session.commit()
+    again = journal.verify(world.session, [verdict.head])
+    assert again.is_whole and again.entries > verdict.entries
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "action = 'case:begun'",
+        "actor_id = NULL",
+        "detail = '{}'",
+        "object_id = case_id",
+        "sequence = 99",
+        "case_id = NULL",
+        "at = (SELECT min(at) FROM journal_entries)",
+        "hash = '" + "0" * 64 + "'",
+    ],
+)
+def test_one_value_changed_in_the_database_is_found_and_named(copy_at: At, change: str) -> None:
+    world = copy_at("verify_report")
+    entry = world.session.scalars(sa.select(JournalEntry).where(JournalEntry.action == "work-item:hand-in").order_by(JournalEntry.id)).first()
+    assert entry is not None and entry.detail and entry.actor_id
+    verdict = altered(world, f"UPDATE journal_entries SET {change} WHERE id = {entry.id}")
+    assert (verdict.broken_at, verdict.why, verdict.entry_id) == (entry.position, "content", entry.id)
+
+
+def test_an_entry_taken_out_put_in_or_moved_is_found(copy_at: At) -> None:
+    world = copy_at("verify_report")
+    end = journal.head(world.session)
+    assert altered(world, "UPDATE journal_entries SET position = position + 1000 WHERE position = 3").broken_at == 3
+    assert altered(world, "DELETE FROM journal_entries WHERE position = 1003").why == "gap"
+    assert journal.verify(world.session, [end]).broken_at == 3
+
+
+def test_a_tail_that_was_cut_is_noticed_by_the_head_or_by_the_anchor(copy_at: At) -> None:
+    world = copy_at("verify_report")
+    end = journal.head(world.session)
+    cut = f"DELETE FROM journal_entries WHERE position > {end.position - 2}"
+    assert (altered(world, cut).why, journal.verify(world.session).broken_at) == ("tail", end.position - 1)
+    last = world.session.execute(sa.select(JournalEntry.position, JournalEntry.hash).order_by(JournalEntry.position.desc()).limit(1)).one()
+    forged = f"UPDATE journal_heads SET position = {last.position}, hash = '{last.hash}'"
+    assert altered(world, forged).is_whole  # a chain alone does not notice
+    verdict = journal.verify(world.session, [end])
+    assert (verdict.why, verdict.broken_at) == ("tail", end.position - 1)
+
+
+def test_a_journal_written_anew_does_not_fit_its_anchors(copy_at: At) -> None:
+    world = copy_at("verify_report")
+    end = journal.head(world.session)
+    world.session.execute(sa.text("UPDATE journal_entries SET action = 'case:begun' WHERE position = 5"))
+    before = journal.FIRST_HASH
+    for entry in world.session.scalars(sa.select(JournalEntry).order_by(JournalEntry.position)):
+        entry.hash = before = journal.chain(before, journal.digest(entry))
+    world.session.execute(sa.text(f"UPDATE journal_heads SET hash = '{before}'"))
+    world.session.commit()
+    assert journal.verify(world.session).is_whole
+    verdict = journal.verify(world.session, [journal.Anchor.read(f"{end} 2026-10-22")])
+    assert (verdict.why, verdict.broken_at) == ("anchor", end.position)
+
+
+def test_entries_of_many_at_once_stand_in_one_chain(copy_at: At) -> None:
+    world = copy_at()
+    failed: list[Exception] = []
+
+    def write(number: int) -> None:
+        try:
+            for turn in range(10):
+                with transaction(world.sessions) as session:
+                    for part in range(1 + turn % 3):
+                        journal.record(session, None, "test:write", number=number, turn=turn, part=part)
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    verdict = journal.verify(world.session)
+    assert verdict.is_whole
+    assert world.session.scalar(sa.select(sa.func.count()).where(JournalEntry.action == "test:write")) == 6 * 19
+
+
+def test_what_was_given_up_is_not_told(copy_at: At) -> None:
+    world = copy_at()
+    with transaction(world.sessions) as session:
+        journal.record(session, None, "test:kept")
+        nested = session.begin_nested()
+        journal.record(session, None, "test:given-up")
+        nested.rollback()
+        assert set(session.scalars(sa.select(JournalEntry.action).where(JournalEntry.action.startswith("test:")))) == {"test:kept"}
+    with pytest.raises(ZeroDivisionError), transaction(world.sessions) as session:
+        journal.record(session, None, "test:lost")
+        raise ZeroDivisionError
+    with transaction(world.sessions) as session:
+        journal.record(session, None, "test:again")
+    found = set(world.session.scalars(sa.select(JournalEntry.action).where(JournalEntry.action.startswith("test:"))))
+    assert found == {"test:kept", "test:again"}
+    assert journal.verify(world.session).is_whole
+
+
+def test_a_command_holds_the_end_of_the_chain_with_one_statement(copy_at: At) -> None:
+    world = copy_at("verify_report")
+    with counting(world.engine) as seen:
+        hand_in(world, world.session)
+        world.session.commit()
+    assert sum("journal_heads" in text for text in seen) == 1

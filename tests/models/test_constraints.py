@@ -184,7 +184,8 @@ def rows() -> dict[str, list[dict[str, Any]]]:
                 "attempts": 1,
             },
         ],
-        "journal_entries": [{"id": 1, "at": NOW, "action": "case:begin", "case_id": of["case"], "sequence": 2, "detail": {}}],
+        "journal_entries": [{"id": 1, "at": NOW, "action": "case:begin", "case_id": of["case"], "sequence": 2, "detail": {}, "position": 1, "hash": "a" * 64}],
+        "journal_heads": [{"row_number": 1, "position": 1, "hash": "a" * 64, "before": "0" * 64}],
         "messages": [
             {"id": of["message"], "person_id": of["ada"], "kind": "told", "once": "told:1", "detail": {}, "written_at": NOW, "attempts": 0},
         ],
@@ -376,6 +377,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
 # What spoils a row: the columns that are changed, in the first row of the table or in the one whose key stands under `id`.
 SPOILT: dict[str, dict[str, Any]] = {
     "ck_installation_one_row": {"row_number": 2},
+    "ck_journal_heads_one_row": {"row_number": 2},
     "ck_installation_true_clock_in_production": {"realm": "production", "clock_ahead_s": 60},
     "ck_organisations_not_its_own_parent": {"parent_id": IDS["hospital"]},
     "ck_organisations_path_shape": {"path": "AA/AA-H"},
@@ -436,7 +438,7 @@ TOLD_APART: dict[str, dict[str, Any]] = {
     "cases": {"number": "AA26-MD-003"},
     "accountability_files": {"number": "AA26-YT-002", "course": 2},
     "deadlines": {"task_id": IDS["nobody"]},
-    "journal_entries": {"sequence": 3},
+    "journal_entries": {"sequence": 3, "position": 2},
     "notices": {"number": "AA26-TZ-002", "command_key": "l"},
     "appointments": {"from_on": date(2026, 2, 1), "role": "qc_officer"},
     "procedures": {"key": "birth"},
@@ -517,6 +519,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         upgrade(engine)
         wanted = rows()
         with engine.begin() as connection:
+            connection.execute(sa.delete(table("journal_heads")))  # a new database has its own
             for one in Base.metadata.sorted_tables:
                 for values in sorted(wanted[one.name], key=lambda row: row.get("parent_id") is not None):
                     connection.execute(sa.insert(one).values(**values))

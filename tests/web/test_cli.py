@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from click.testing import CliRunner, Result
 
-from engine import procedures
+from engine import clock, journal, procedures
+from engine.transaction import transaction
 from models import Appointment, Person, ProcedureVersion, Role
 from models.database import connect, sessions_of
+from web import anchors
 from web.cli import main
 
 SECRET = "a secret of more than thirty-two characters"
@@ -120,3 +124,40 @@ def test_settings_that_production_cannot_do_without_are_asked_for() -> None:
     answer = call({"PINGSHEN_DATABASE_URL": "sqlite://", "PINGSHEN_SECRET_KEY": "short", "PINGSHEN_REALM": "production"}, "doctor")
     assert answer.exit_code != 0
     assert "PINGSHEN_SECRET_KEY" in answer.output
+
+
+def test_the_journal_is_verified_against_its_hashes_and_the_anchors_kept_outside(environment: dict[str, str], tmp_path: Path) -> None:
+    begun(environment)
+    engine, file = connect(environment["PINGSHEN_DATABASE_URL"]), tmp_path / "anchors.txt"
+    environment["PINGSHEN_ANCHOR_FILE"] = str(file)
+    sessions = sessions_of(engine)
+
+    def say(text: str) -> None:
+        with transaction(sessions) as session:
+            journal.record(session, None, "test:write", text=text)
+
+    say("one")
+    bare = call(environment, "verify", "--journal")
+    assert (bare.exit_code, "no anchor was compared" in bare.output) == (0, True), bare.output
+    with sessions() as session:
+        assert anchors.keep(session, file) is not None
+        assert anchors.keep(session, file) is None  # within the hour
+    say("two")
+    say("three")
+    with sessions() as session, time_machine.travel(clock.now() + timedelta(hours=2)):
+        kept = anchors.keep(session, file)
+    assert kept is not None
+    whole = call(environment, "verify", "--journal")
+    assert (whole.exit_code, f"whole up to {kept.position}:{kept.hash}" in whole.output) == (0, True), whole.output
+    with engine.begin() as connection:  # somebody cuts the tail and sets the head back
+        connection.exec_driver_sql(f"DELETE FROM journal_entries WHERE position = {kept.position}")
+        connection.exec_driver_sql(
+            "UPDATE journal_heads SET (position, hash) = (SELECT position, hash FROM journal_entries ORDER BY position DESC LIMIT 1)"
+        )
+    cut = call(environment, "verify", "--journal")
+    assert (cut.exit_code, f"broken at entry {kept.position}" in cut.output) == (1, True), cut.output
+    typed = call({**environment, "PINGSHEN_ANCHOR_FILE": ""}, "verify", "--journal", "--anchor", f"{kept.position}:{kept.hash}")
+    assert (typed.exit_code, "missing" in typed.output) == (1, True), typed.output
+    file.write_text("nonsense\n")
+    assert "Line 1" in call(environment, "verify", "--journal").output
+    assert "--journal" in call(environment, "verify").output

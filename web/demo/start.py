@@ -60,6 +60,7 @@ def open_folder(folder: Path, database_url: str = "") -> tuple[Settings, sa.Engi
         secret_key=key.read_text(),
         office="澜州市妇幼保健院",
         duty_phone="0551-000-0110",
+        anchor_file=str((folder / "journal-anchors.txt").resolve()),
     )
     engine = connect(url)
     return settings, engine, sessions_of(engine)

@@ -41,6 +41,7 @@ def index() -> ResponseReturnValue:
         "journal/index.html",
         rows=rows,
         count=count,
+        head=journal.head(g.session),
         page=page,
         action=action,
         actions=words.ACTIONS,
