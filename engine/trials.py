@@ -95,7 +95,7 @@ def run_scenarios(
 
     Args:
         known: Those that are left out.
-        seconds: Of processor time, after which no other is begun.
+        seconds: Of processor time, after which no other is begun, and what is not done is left out.
 
     Raises:
         InvalidInput: the files cannot be made ready.
@@ -103,13 +103,15 @@ def run_scenarios(
     contents = {key: profiles.in_force(session, key).content for key in session.scalars(sa.select(Profile.key))}
     deployed, standard = ready(files), scenarios.defaults(files)
     office = calendars.current(session)
-    ends = None if seconds is None else monotonic.thread_time() + seconds
+    ends = monotonic.thread_time() + (seconds or scenarios.MAX_SECONDS)
     results: list[scenarios.Result] = []
     for scenario in scenarios.scenarios(files):
         if (only is None or scenario.key == only) and scenario.key not in known:
-            if ends is not None and monotonic.thread_time() > ends:
+            left = min(scenarios.MAX_SECONDS, ends - monotonic.thread_time())
+            result = scenarios.run(deployed, standard, scenario, contents, office, left) if left > 0 else None
+            if result is None or (result.scenario.problem == scenarios.ENDLESS and left < scenarios.MAX_SECONDS):
                 break
-            results.append(scenarios.run(deployed, standard, scenario, contents, office))
+            results.append(result)
     return results
 
 

@@ -184,7 +184,9 @@ def rows() -> dict[str, list[dict[str, Any]]]:
                 "attempts": 1,
             },
         ],
-        "journal_entries": [{"id": 1, "at": NOW, "action": "case:begin", "case_id": of["case"], "sequence": 2, "detail": {}, "position": 1, "hash": "a" * 64}],
+        "journal_entries": [
+            {"id": 1, "at": NOW, "action": "case:begin", "case_id": of["case"], "sequence": 2, "detail": {}, "position": 1, "hash": "a" * 64}
+        ],
         "journal_heads": [{"row_number": 1, "position": 1, "hash": "a" * 64, "before": "0" * 64}],
         "messages": [
             {"id": of["message"], "person_id": of["ada"], "kind": "told", "once": "told:1", "detail": {}, "written_at": NOW, "attempts": 0},
