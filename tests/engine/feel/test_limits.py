@@ -107,9 +107,9 @@ def attempt(text, environment):
 
 @pytest.mark.parametrize("text", SLOW.values(), ids=SLOW)
 def test_no_expression_takes_long(environment, text):
-    began = time.process_time()
+    began = time.thread_time()
     result = attempt(text, environment)
-    assert time.process_time() - began < SECONDS
+    assert time.thread_time() - began < SECONDS
     assert isinstance(result, FeelError) or len(result) < 1_000_000
 
 
