@@ -26,7 +26,7 @@ MAX_TABLE_BYTES = feel.decisions.MAX_ALL_XML
 """Of all decision tables of a procedure together."""
 MAX_EXAMPLES = 300
 MAX_EXAMPLE_BYTES = 300_000
-EXAMPLE_SECONDS = 0.6
+EXAMPLE_SECONDS = 0.4
 """Processor time of all examples of a table together."""
 _KEY = re.compile(r"decisions/[a-z][a-z0-9_]*\.(dmn|examples\.json)")
 _RANKED = ("PRIORITY", "OUTPUT ORDER")

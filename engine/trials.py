@@ -103,11 +103,11 @@ def run_scenarios(
     contents = {key: profiles.in_force(session, key).content for key in session.scalars(sa.select(Profile.key))}
     deployed, standard = ready(files), scenarios.defaults(files)
     office = calendars.current(session)
-    ends = monotonic.thread_time() + (seconds or scenarios.MAX_SECONDS)
+    ends = None if seconds is None else monotonic.thread_time() + seconds
     results: list[scenarios.Result] = []
     for scenario in scenarios.scenarios(files):
         if (only is None or scenario.key == only) and scenario.key not in known:
-            left = min(scenarios.MAX_SECONDS, ends - monotonic.thread_time())
+            left = scenarios.MAX_SECONDS if ends is None else min(scenarios.MAX_SECONDS, ends - monotonic.thread_time())
             result = scenarios.run(deployed, standard, scenario, contents, office, left) if left > 0 else None
             if result is None or (result.scenario.problem == scenarios.ENDLESS and left < scenarios.MAX_SECONDS):
                 break

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import g, render_template, request
@@ -159,7 +160,7 @@ def form_page(desk: Desk, problem: str = "", status: int = 200) -> ResponseRetur
         controls=controls,
         title=either(head["title"], head["title_en"]),
         kind=_kind,
-        facts=_facts,
+        facts=functools.partial(_facts, labels=_labels()),
         name=_name,
         problem=problem,
         **_common(desk),
@@ -176,19 +177,25 @@ def _name(component: Mapping[str, Any]) -> str:
     return either(label, str((component.get("properties") or {}).get("en", ""))) or _kind(component)
 
 
-def _facts(component: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _labels() -> tuple[str, ...]:
+    """Return what the facts of a field are called, for all of them at once."""
+    return _("代码"), _("必填"), _("选项"), _("身份分级"), _("什么时候不显示"), _("提示"), _("是")
+
+
+def _facts(component: Mapping[str, Any], labels: Sequence[str]) -> list[tuple[str, str]]:
     """Return what a field asks beyond its name."""
-    said = [(_("代码"), str(component.get("key") or component.get("path") or ""))]
-    said.append((_("必填"), _("是") if form_edits.value(component, "required") else form_edits.value(component, "required_if")))
+    key, required, options, graded, hidden, hint, yes = labels
+    said = [(key, str(component.get("key") or component.get("path") or ""))]
+    said.append((required, yes if form_edits.value(component, "required") else form_edits.value(component, "required_if")))
     lists = codes.lists()
     list_key = form_edits.value(component, "values_key")
-    said.append((_("选项"), either(lists[list_key].name, lists[list_key].name_en) if list_key in lists else list_key))
+    said.append((options, either(lists[list_key].name, lists[list_key].name_en) if list_key in lists else list_key))
     if component.get("values"):
-        said.append((_("选项"), joined(entry.get("label", "") for entry in component["values"])))
+        said.append((options, joined(entry.get("label", "") for entry in component["values"])))
     identity = form_edits.value(component, "identity")
-    said.append((_("身份分级"), str(IDENTITIES.get(identity, identity)) if identity else ""))
-    said.append((_("什么时候不显示"), form_edits.value(component, "hide")))
-    said.append((_("提示"), either(form_edits.value(component, "description"), form_edits.value(component, "hint_en"))))
+    said.append((graded, str(IDENTITIES.get(identity, identity)) if identity else ""))
+    said.append((hidden, form_edits.value(component, "hide")))
+    said.append((hint, either(form_edits.value(component, "description"), form_edits.value(component, "hint_en"))))
     return [(label, text) for label, text in said if text]
 
 

@@ -24,8 +24,9 @@ MAX_TOML_DEPTH = 40
 MAX_FORM = forms.MAX_BYTES
 MAX_TAGS = 40_000
 """Opening and closing tags of one diagram: a tree costs fifty times its text."""
-MAX_ALL_TAGS = 60_000
-MAX_ATTRIBUTES = 120_000
+MAX_ATTRIBUTES = 100_000
+MAX_ALL_TAGS, MAX_ALL_ATTRIBUTES = 60_000, 120_000
+"""Of all diagrams of a procedure."""
 MAX_ELEMENTS = 400
 """Steps, events and gateways of one diagram; the library recurses along them."""
 MAX_ALL_ELEMENTS = 1_500
@@ -57,6 +58,18 @@ def unfit(content: bytes) -> str | None:
     if content.count(b"<") > MAX_TAGS or content.count(b"=") > MAX_ATTRIBUTES:
         return "too_many_parts"
     return None
+
+
+class Tally:
+    """The tags and attributes of several diagrams that are read together."""
+
+    def __init__(self) -> None:
+        self.tags = self.attributes = 0
+
+    def takes(self, content: bytes) -> bool:
+        """Count another diagram; tell whether all of them may still be read."""
+        self.tags, self.attributes = self.tags + content.count(b"<"), self.attributes + content.count(b"=")
+        return self.tags <= MAX_ALL_TAGS and self.attributes <= MAX_ALL_ATTRIBUTES
 
 
 def toml(content: bytes) -> dict[str, Any]:

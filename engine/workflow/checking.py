@@ -694,12 +694,11 @@ class _Judge:
             yield complaint(entry.code, path, None, None, entry.fix, **entry.fields)
 
     def _diagrams(self) -> Iterator[Complaint]:
-        tags = 0
+        tally = bounds.Tally()
         for path, content in sorted(self.files.items()):
             if not path.endswith(".bpmn"):
                 continue
-            tags += content.count(b"<")
-            judged = complaint("too_many_parts", path) if tags > bounds.MAX_ALL_TAGS else _diagram(path, content)
+            judged = _diagram(path, content) if tally.takes(content) else complaint("too_many_parts", path)
             if isinstance(judged, Complaint):
                 yield judged
                 continue
@@ -1077,6 +1076,7 @@ class _Judge:
     def _runs(self) -> Iterator[Complaint]:
         """Read it as a case would, once nothing else keeps the library from it, and count what it predicts."""
         main = self.manifest.get("main")
+        self.diagrams, self.scopes, self.where = [], {}, {}  # what was judged is not needed any more, and what comes now reads it anew
         if main is not None and not self.errors:
             drawn = {path: content for path, content in self.files.items() if path.endswith((".bpmn", ".dmn"))}
             yield from _tried(tuple(sorted(drawn.items())), main)

@@ -237,11 +237,10 @@ def _in_bounds(files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
     Raises:
         UnreadableDiagram: together they have more tags than are read.
     """
-    tags = 0
+    tally = bounds.Tally()
     for path, content in sorted(files.items()):
         if path.endswith(".bpmn"):
-            tags += content.count(b"<")
-            if tags > bounds.MAX_ALL_TAGS:
+            if not tally.takes(content):
                 raise UnreadableDiagram("too_many_parts", file=path)
             yield path, content
 

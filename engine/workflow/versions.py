@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import zlib
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ MAX_TEXT = 2000
 MAX_NODES = 12_000
 """Elements and flows of all diagrams of one side; a diagram beyond is compared as a file."""
 MAX_NAME = 200
+MAX_PARTS = 100
+"""Parts of an expression in boxes that are told; of what comes after them it is told only whether it is the same."""
 MAX_ROWS = 400
 """Rules of decision tables that are shown beside each other."""
 MAX_LIKELY = 12
@@ -648,13 +651,12 @@ def _read_tables(content: bytes | None) -> dict[str, _Table]:
     found: dict[str, _Table] = {}
     if content is None:
         return found
-    for decision in _tree(content).iter(etree.Element):
-        if not isinstance(decision.tag, str) or local(decision) != "decision":
-            continue
+    for decision in _tree(content).iterchildren("{*}decision"):
         key, name = decision.get("id", ""), decision.get("name", "")
         tables = _all(decision, "decisionTable")
         if not tables:
-            logic = _lines(_flat(child) for child in decision if isinstance(child.tag, str) and local(child) not in ("variable", "extensionElements"))
+            parts = [child for child in decision.iterchildren(etree.Element) if local(child) not in ("variable", "extensionElements")]
+            logic = _lines(map(_flat, parts[:MAX_PARTS])) + (f" … {zlib.crc32(etree.tostring(decision)):08x}" if len(parts) > MAX_PARTS else "")
             found[key] = _Table(key, name, "", (), (), (), logic)
             continue
         table = tables[0]
